@@ -1,1 +1,5 @@
-//! (module)
+//! Dense helpers over faer.
+
+mod spectra;
+
+pub use spectra::{eigh, thin_svd};

@@ -1,0 +1,358 @@
+//! Dual matrices: from a point, a K × K matrix R (one column per class) whose exact properties prove a lower bound on f over
+//! every point of the problem (proofs/FORMAT.md, kind `gap`).
+//!
+//! The dual function is concave and symmetric under permuting samples of a class, so averaging G over each class loses nothing:
+//! G = (1/N) R Y, and ‖G‖_op <= μ becomes R D Rᵀ ⪯ N² μ² I with D = diag(n_k).
+
+use faer::Mat;
+use rug::{Float, Integer, Rational, float::Round};
+
+use super::exact::{Plain, rows_times_rows, scaled};
+use crate::linalg::{eigh, thin_svd};
+use crate::problem::{Bias, Dyadic};
+use crate::scalar::Ball;
+
+/// A verified dual: R and the factor L of the positive-semidefiniteness proof, with the lower bound they prove.
+pub(super) struct Dual {
+    pub r: Dyadic,
+    pub l: Dyadic,
+    pub lower: Ball,
+}
+
+/// Above this many classes the proof factor comes from a double-precision eigendecomposition, below from a Cholesky
+/// factorization at a precision that makes its rounding invisible.
+const CHOLESKY_MAX: usize = 256;
+
+/// The best verified dual bound from the class averages of N·grad L(Z).
+///
+/// `means` is K × K (column k: class k), entries accurate to about `bits` bits; `z0` are the class-mean logits without bias, in
+/// f64, which tell the active modes. `None` when no candidate could be verified.
+pub(super) fn best_dual(plain: &Plain, means: &[Float], z0: &Mat<f64>, bits: u32) -> Option<Dual> {
+    let polar = if bits <= 53 { polar_repair(plain, means, z0) } else { Some(means.to_vec()) };
+    let first = polar.and_then(|m| shrink_until_verified(plain, &m, bits));
+    let second = || scaled_candidate(plain, means).and_then(|m| shrink_until_verified(plain, &m, bits));
+    match first {
+        // Scaling loses first order in the distance from the optimum, the polar repair second order: try it only when the repair failed.
+        Some(dual) => Some(dual),
+        None => second(),
+    }
+}
+
+fn to_f64(plain: &Plain, means: &[Float]) -> Mat<f64> {
+    Mat::from_fn(plain.k, plain.k, |i, j| means[i * plain.k + j].to_f64())
+}
+
+fn from_f64(m: &Mat<f64>) -> Vec<Float> {
+    (0..m.nrows()).flat_map(|i| (0..m.ncols()).map(move |j| (i, j))).map(|(i, j)| Float::with_val(53, m[(i, j)])).collect()
+}
+
+fn root_counts(plain: &Plain) -> Vec<f64> {
+    plain.counts.iter().map(|&n| (n as f64).sqrt()).collect()
+}
+
+/// Singular values of R D^{1/2}: those of modes present in the logits are set to N μ, the others clipped at it.
+///
+/// At a minimum every mode of W H has dual singular value exactly N μ; at a point within ε of one this correction makes the dual
+/// bound accurate to second order in ε, where scaling the whole matrix is accurate to first order only.
+fn polar_repair(plain: &Plain, means: &[Float], z0: &Mat<f64>) -> Option<Vec<Float>> {
+    let k = plain.k;
+    let root = root_counts(plain);
+    let weighted = |m: &Mat<f64>| Mat::from_fn(k, k, |i, j| m[(i, j)] * root[j]);
+    let radius = plain.radius_squared().to_f64().sqrt();
+    let (u, mut s, v) = thin_svd(weighted(&to_f64(plain, means)).as_ref())?;
+    let z = weighted(z0);
+    let threshold = 1e-7 * z.norm_l2();
+    let zv = &z * &v;
+    for (i, s) in s.iter_mut().enumerate() {
+        let presence: f64 = -(0..k).map(|t| u[(t, i)] * zv[(t, i)]).sum::<f64>();
+        if presence > threshold {
+            *s = radius;
+        } else {
+            *s = s.min(radius);
+        }
+    }
+    let us = Mat::from_fn(k, k, |i, j| u[(i, j)] * s[j]);
+    let product = &us * v.transpose();
+    Some(from_f64(&Mat::from_fn(k, k, |i, j| product[(i, j)] / root[j])))
+}
+
+/// θ R with the bias condition met: for free bias R first loses its weighted mean column, and for cross-entropy is mixed with the
+/// class prior until T + R >= 0.
+fn scaled_candidate(plain: &Plain, means: &[Float]) -> Option<Vec<Float>> {
+    let k = plain.k;
+    let n = plain.n as f64;
+    let mut r = to_f64(plain, means);
+    if plain.bias == Bias::Free {
+        for i in 0..k {
+            let mean = (0..k).map(|j| r[(i, j)] * plain.counts[j] as f64).sum::<f64>() / n;
+            (0..k).for_each(|j| r[(i, j)] -= mean);
+        }
+        if !plain.mse {
+            let prior = |i: usize, j: usize| plain.counts[i] as f64 / n - f64::from(i == j);
+            let mut mix: f64 = 0.0;
+            for j in 0..k {
+                for i in 0..k {
+                    let q = r[(i, j)] + f64::from(i == j);
+                    if q < 0.0 {
+                        mix = mix.max(q / (q - plain.counts[i] as f64 / n));
+                    }
+                }
+            }
+            let mix = if mix > 0.0 { (mix + 1e-12).min(1.0) } else { 0.0 };
+            r = Mat::from_fn(k, k, |i, j| (1.0 - mix) * r[(i, j)] + mix * prior(i, j));
+        }
+    }
+    let root = root_counts(plain);
+    let (_, s, _) = thin_svd(Mat::from_fn(k, k, |i, j| r[(i, j)] * root[j]).as_ref())?;
+    let mut theta = (plain.radius_squared().to_f64().sqrt() / s[0].max(f64::MIN_POSITIVE)).min(1.0);
+    if plain.mse {
+        // The bound is a concave quadratic in the scale: its vertex may lie below the feasible limit.
+        let weight = |j: usize| plain.counts[j] as f64;
+        let mut curvature: f64 = (0..k).map(|j| weight(j) * (0..k).map(|i| r[(i, j)].powi(2)).sum::<f64>()).sum();
+        if let Some(lambda_b) = plain.lambda_b() {
+            let total: f64 = (0..k).map(|i| (0..k).map(|j| weight(j) * r[(i, j)]).sum::<f64>().powi(2)).sum();
+            curvature += total / (lambda_b.to_f64() * n);
+        }
+        let slope: f64 = -(0..k).map(|j| weight(j) * r[(j, j)]).sum::<f64>();
+        if curvature > 0.0 {
+            theta = theta.min(slope / curvature).max(0.0);
+        }
+    }
+    theta.is_finite().then(|| from_f64(&Mat::from_fn(k, k, |i, j| theta * r[(i, j)])))
+}
+
+/// Rounds (1 − 2^-s) R to the grid for the largest s whose proof goes through.
+fn shrink_until_verified(plain: &Plain, r: &[Float], bits: u32) -> Option<Dual> {
+    let k = plain.k;
+    let max = r.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);
+    if !max.is_finite() {
+        return None;
+    }
+    // Entries of the grid have bits + 16 bits (54 when K is large, so that the checker stays in machine integers).
+    let grid_bits = if k > CHOLESKY_MAX { 54 } else { bits as i32 + 16 };
+    let exp = if max > 0.0 { max.log2().floor() as i32 + 1 - grid_bits } else { -grid_bits };
+    let first = bits as i32 - 2;
+    let step = if k > CHOLESKY_MAX { 1 } else { 2 };
+    let mut s = first;
+    while s >= 1 {
+        if let Some(dual) = attempt(plain, r, s as u32, exp, bits) {
+            return Some(dual);
+        }
+        s -= if first - s >= 12 { (s / 3).max(1) } else { step };
+    }
+    // Nothing but R = 0 is left to try: it always verifies (A = N² μ² I).
+    attempt(plain, &vec![Float::new(53); k * k], 1, exp, bits)
+}
+
+fn attempt(plain: &Plain, r: &[Float], shrink: u32, exp: i32, bits: u32) -> Option<Dual> {
+    let r = restore_sums(plain, round_shrunk(plain.k, r, shrink, exp))?;
+    if !plain.mse {
+        let one = Integer::from(1) << r.exp.unsigned_abs();
+        let negative = |(t, x): (usize, &Integer)| if t / plain.k == t % plain.k { Integer::from(x + &one) < 0 } else { *x < 0 };
+        if r.m.iter().enumerate().any(negative) {
+            return None;
+        }
+    }
+    let gram = rows_times_rows(&weighted(plain, &r), &r);
+    let l = factor(plain, &gram, shrink, bits)?;
+    let lower = lower_bound(plain, &r, bits + 64);
+    Some(Dual { r, l, lower })
+}
+
+/// R D, entries times class sizes.
+fn weighted(plain: &Plain, r: &Dyadic) -> Dyadic {
+    let m = r.m.iter().enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % plain.k])).collect();
+    Dyadic { m, ..*r }
+}
+
+fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
+    let m = r.iter().map(|x| {
+        let scaled = Float::with_val(x.prec() + shrink + 8, x - Float::with_val(x.prec() + shrink + 8, x >> shrink)) >> exp;
+        scaled.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(m, _)| m)
+    });
+    Dyadic { rows: k, cols: k, exp, m: m.collect() }
+}
+
+/// Meets the linear conditions exactly: columns summing to zero (cross-entropy), Σ n_k r_k = 0 (free bias). Entries move by a few
+/// units of the grid. `None` when the class sizes admit no small correction.
+fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
+    let k = plain.k;
+    if r.exp > 0 {
+        r = r.aligned(0);
+    }
+    if !plain.mse {
+        for j in 0..k {
+            let sum: Integer = (0..k).map(|i| &r.m[i * k + j]).sum();
+            r.m[j * k + j] -= sum;
+        }
+    }
+    if plain.bias != Bias::Free {
+        return Some(r);
+    }
+    let mut rest: Vec<Integer> = (0..k).map(|i| (0..k).map(|j| Integer::from(&r.m[i * k + j] * plain.counts[j])).sum()).collect();
+    // Reduce Σ n_k r_k by whole multiples of each class size, largest first; what is left is below the smallest size.
+    let mut order: Vec<usize> = (0..k).collect();
+    order.sort_by_key(|&j| std::cmp::Reverse(plain.counts[j]));
+    for &j in &order {
+        let n = Integer::from(plain.counts[j]);
+        let mut quotients: Vec<Integer> = rest.iter().map(|s| s.clone().div_rem_round(n.clone()).0).collect();
+        if !plain.mse {
+            let excess: Integer = quotients.iter().sum();
+            quotients[j] -= excess;
+        }
+        for (i, q) in quotients.into_iter().enumerate() {
+            rest[i] -= Integer::from(&q * &n);
+            r.m[i * k + j] -= q;
+        }
+    }
+    if rest.iter().all(|s| *s == 0) {
+        return Some(r);
+    }
+    // Σ β_k n_k = gcd, and every remainder is a multiple of the gcd.
+    let (mut gcd, mut beta) = (Integer::new(), vec![Integer::new(); k]);
+    for j in 0..k {
+        let (g, s, t) = gcd.extended_gcd(Integer::from(plain.counts[j]), Integer::new());
+        beta[..j].iter_mut().for_each(|b| *b *= &s);
+        beta[j] = t;
+        gcd = g;
+    }
+    for i in 0..k {
+        let (q, remainder) = rest[i].clone().div_rem(gcd.clone());
+        if remainder != 0 {
+            return None;
+        }
+        for j in 0..k {
+            r.m[i * k + j] -= Integer::from(&q * &beta[j]);
+        }
+    }
+    Some(r)
+}
+
+/// L with N² μ² I − R D Rᵀ − L Lᵀ diagonally dominant, or `None`.
+fn factor(plain: &Plain, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
+    let k = plain.k;
+    let radius = plain.radius_squared();
+    let empty = Dyadic { rows: k, cols: 0, exp: 0, m: vec![] };
+    if dominant(&radius, gram, &empty) {
+        return Some(empty);
+    }
+    let l = if k > CHOLESKY_MAX { spectral_factor(plain, gram, shrink)? } else { cholesky_factor(&radius, gram, shrink, bits)? };
+    dominant(&radius, gram, &l).then_some(l)
+}
+
+/// Diagonal dominance of N² μ² I − R D Rᵀ − L Lᵀ, exactly (the checker's predicate P1).
+pub(super) fn dominant(radius: &Rational, gram: &Dyadic, l: &Dyadic) -> bool {
+    let k = gram.rows;
+    let mut exp = gram.exp.min(2 * l.exp);
+    let mut a = gram.clone().aligned(exp);
+    if l.cols > 0 {
+        let ll = rows_times_rows(l, l).aligned(exp);
+        a.m.iter_mut().zip(&ll.m).for_each(|(x, y)| *x += y);
+    }
+    if exp > -64 {
+        a = a.aligned(-64);
+        exp = -64;
+    }
+    // floor(N² μ² 2^-exp): rounding the diagonal down can only make the test stricter.
+    let diagonal = Rational::from(radius << exp.unsigned_abs()).floor();
+    let diagonal = diagonal.numer();
+    (0..k).all(|i| {
+        let row = &a.m[i * k..(i + 1) * k];
+        let off: Integer = row.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, x)| x.clone().abs()).sum();
+        Integer::from(diagonal - &row[i]) >= off
+    })
+}
+
+/// Cholesky factor of N² μ² (1 − 2^-shrink) I − R D Rᵀ: the diagonal held back covers its rounding.
+fn cholesky_factor(radius: &Rational, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
+    let k = gram.rows;
+    let log_k = usize::BITS - k.leading_zeros();
+    let precision = (shrink.max(bits) + 2 * log_k + 64).max(128);
+    let radius = Float::with_val(precision, radius);
+    let held_back = Float::with_val(precision, &radius >> shrink);
+    let diagonal = Float::with_val(precision, &radius - &held_back);
+    let mut l = vec![Float::new(precision); k * k];
+    for j in 0..k {
+        for i in j..k {
+            let mut sum = -(Float::with_val(precision, &gram.m[i * k + j]) << gram.exp);
+            if i == j {
+                sum += &diagonal;
+            }
+            for t in 0..j {
+                sum -= &l[i * k + t] * &l[j * k + t];
+            }
+            if i == j {
+                if sum <= 0 {
+                    return None;
+                }
+                l[j * k + j] = sum.sqrt();
+            } else {
+                l[i * k + j] = sum / &l[j * k + j];
+            }
+        }
+    }
+    // Rounding L to the grid 2^e moves a row of L Lᵀ by at most 2 K² N μ 2^e in all; keep that below half of what was held back.
+    let size = radius.sqrt().get_exp().unwrap_or(0);
+    let exp = size - (shrink + 2 * log_k + 6) as i32;
+    let m = l.into_iter().map(|x| (x >> exp).to_integer_round(Round::Nearest).map(|(m, _)| m)).collect::<Option<_>>()?;
+    Some(Dyadic { rows: k, cols: k, exp, m })
+}
+
+/// One column sqrt(N² μ² − σ²) u per eigenvector u of R D Rᵀ whose eigenvalue σ² stays clear of N² μ².
+fn spectral_factor(plain: &Plain, gram: &Dyadic, shrink: u32) -> Option<Dyadic> {
+    let k = plain.k;
+    let radius = plain.radius_squared().to_f64();
+    let (values, u) = eigh(gram.to_f64().as_ref())?;
+    let margin = radius * 2f64.powi(1 - shrink as i32);
+    let columns: Vec<(usize, f64)> =
+        values.iter().map(|&v| radius - v - margin).enumerate().filter(|&(_, gap)| gap > 16.0 * margin).map(|(i, gap)| (i, gap.sqrt())).collect();
+    let exp = (radius.sqrt().log2().floor() as i32) - 56;
+    let unit = 2f64.powi(exp);
+    let m = (0..k).flat_map(|i| columns.iter().map(move |&(j, scale)| (i, j, scale)));
+    let m = m.map(|(i, j, scale)| Integer::from_f64((u[(i, j)] * scale / unit).round())).collect::<Option<Vec<_>>>()?;
+    Some(Dyadic { rows: k, cols: columns.len(), exp, m })
+}
+
+/// The bound R proves: MSE `−(1/2N) Σ n_k ‖r_k‖² − (1/N) Σ n_k r_kk − β`, CE `(1/N) Σ n_k entropy(e_k + r_k) − β`,
+/// β = ‖Σ n_k r_k‖² / (2 λ_b N²).
+pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
+    let k = plain.k;
+    let n = Integer::from(plain.n as u64);
+    let mut beta = Rational::new();
+    if let Some(lambda_b) = plain.lambda_b() {
+        let mut total = Integer::new();
+        for i in 0..k {
+            let row: Integer = (0..k).map(|j| Integer::from(&r.m[i * k + j] * plain.counts[j])).sum();
+            total += row.square();
+        }
+        beta = scaled(total, 2 * r.exp) / (Rational::from(2 * lambda_b) * Integer::from(n.square_ref()));
+    }
+    if plain.mse {
+        let (mut squares, mut trace) = (Integer::new(), Integer::new());
+        for i in 0..k {
+            for j in 0..k {
+                squares += Integer::from(r.m[i * k + j].square_ref()) * plain.counts[j];
+            }
+            trace += Integer::from(&r.m[i * k + i] * plain.counts[i]);
+        }
+        let value = -(scaled(squares, 2 * r.exp) / 2u32 + scaled(trace, r.exp)) / n - beta;
+        return Ball::from_rational(&value, precision);
+    }
+    let one = Integer::from(1) << r.exp.unsigned_abs();
+    let mut total = Ball::zero(precision);
+    for j in 0..k {
+        let mut entropy = Ball::zero(precision);
+        for i in 0..k {
+            let mut q = r.m[i * k + j].clone();
+            if i == j {
+                q += &one;
+            }
+            if q != 0 {
+                let q = Ball::from_rational(&scaled(q, r.exp), precision);
+                entropy = &entropy - &(&q * &q.ln());
+            }
+        }
+        total = &total + &(&entropy * &Ball::from_rational(&Rational::from(plain.counts[j]), precision));
+    }
+    &(&total / &Ball::from_rational(&Rational::from(n), precision)) - &Ball::from_rational(&beta, precision)
+}
