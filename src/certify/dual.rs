@@ -21,21 +21,42 @@ pub(super) struct Dual {
 
 /// Above this many classes the proof factor comes from a double-precision eigendecomposition, below from a Cholesky
 /// factorization at a precision that makes its rounding invisible.
-const CHOLESKY_MAX: usize = 256;
+pub(super) const CHOLESKY_MAX: usize = 256;
 
-/// The best verified dual bound from the class averages of N·grad L(Z).
+/// Significant bits of the double-precision tier.
+const F64_BITS: u32 = 53;
+
+/// The dual bound from the class averages of N·grad L(Z) themselves: for points critical to nearly `bits` bits.
 ///
-/// `means` is K × K (column k: class k), entries accurate to about `bits` bits; `z0` are the class-mean logits without bias, in
-/// f64, which tell the active modes. `None` when no candidate could be verified.
-pub(super) fn best_dual(plain: &Plain, means: &[Float], z0: &Mat<f64>, bits: u32) -> Option<Dual> {
-    let polar = if bits <= 53 { polar_repair(plain, means, z0) } else { Some(means.to_vec()) };
-    let first = polar.and_then(|m| shrink_until_verified(plain, &m, bits));
-    let second = || scaled_candidate(plain, means).and_then(|m| shrink_until_verified(plain, &m, bits));
-    match first {
-        // Scaling loses first order in the distance from the optimum, the polar repair second order: try it only when the repair failed.
-        Some(dual) => Some(dual),
-        None => second(),
+/// `means` is K × K, row-major (column k: class k), accurate to about `bits` bits. `None` when no scaling of it could be verified.
+pub(super) fn from_means(plain: &Plain, means: &[Float], bits: u32) -> Option<Dual> {
+    shrink_until_verified(plain, means, bits)
+}
+
+/// The dual bound at double precision: the polar repair, and unless `good` finds that enough, the better of it and a scaled copy
+/// (scaling loses first order in the distance from a minimum, the repair second order, but away from one scaling can win).
+pub(super) fn best_f64(plain: &Plain, means: &[Float], w: &Dyadic, h: &Dyadic, good: impl Fn(&Dual) -> bool) -> Option<Dual> {
+    let repaired = polar_repair(plain, means, &class_logits(plain, w, h)).and_then(|m| shrink_until_verified(plain, &m, F64_BITS));
+    if repaired.as_ref().is_some_and(&good) {
+        return repaired;
     }
+    let scaled = scaled_candidate(plain, means).and_then(|m| shrink_until_verified(plain, &m, F64_BITS));
+    match (repaired, scaled) {
+        (Some(a), Some(b)) => Some(if a.lower.mid() >= b.lower.mid() { a } else { b }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// W times the class means of H, in f64.
+fn class_logits(plain: &Plain, w: &Dyadic, h: &Dyadic) -> Mat<f64> {
+    let h = h.to_f64();
+    let mut means = Mat::zeros(plain.d, plain.k);
+    for (i, &class) in plain.label.iter().enumerate() {
+        for t in 0..plain.d {
+            means[(t, class)] += h[(t, i)] / plain.counts[class] as f64;
+        }
+    }
+    w.to_f64() * means
 }
 
 fn to_f64(plain: &Plain, means: &[Float]) -> Mat<f64> {
@@ -130,7 +151,7 @@ fn shrink_until_verified(plain: &Plain, r: &[Float], bits: u32) -> Option<Dual> 
     }
     // Entries of the grid have bits + 16 bits (54 when K is large, so that the checker stays in machine integers).
     let grid_bits = if k > CHOLESKY_MAX { 54 } else { bits as i32 + 16 };
-    let exp = if max > 0.0 { max.log2().floor() as i32 + 1 - grid_bits } else { -grid_bits };
+    let exp = if max > 0.0 { max.log2().floor() as i32 + 1 - grid_bits } else { -grid_bits }.min(0);
     let first = bits as i32 - 2;
     let step = if k > CHOLESKY_MAX { 1 } else { 2 };
     let mut s = first;
@@ -177,9 +198,6 @@ fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
 /// units of the grid. `None` when the class sizes admit no small correction.
 fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
     let k = plain.k;
-    if r.exp > 0 {
-        r = r.aligned(0);
-    }
     if !plain.mse {
         for j in 0..k {
             let sum: Integer = (0..k).map(|i| &r.m[i * k + j]).sum();

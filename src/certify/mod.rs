@@ -1,1 +1,320 @@
-//! (module)
+//! From a point to a claim: rigorous lower and upper bounds, verdicts, and the certificates that carry them.
+//!
+//! Nothing here trusts a solver: every number of a [`Certification`] is derived from the exact entries of the point and the
+//! exact parameters of the problem, in integers, rationals and enclosures. The certificate's text (proofs/FORMAT.md) is for the
+//! independent checker, which recomputes all of it.
+
+mod dual;
+mod exact;
+mod saddle;
+mod state;
+mod writer;
+
+use rug::{Float, Integer, Rational};
+
+use crate::problem::{ExactPoint, Problem, SpecError};
+use crate::scalar::Ball;
+use exact::{Plain, scaled};
+use state::State;
+use writer::Writer;
+
+/// What is asked of a certification.
+#[derive(Debug, Clone)]
+pub struct CertifyOptions {
+    /// Significant digits wanted in the bounds (1 to 1000 in ordinary use).
+    pub digits: u32,
+    /// Largest certified gap that counts as a global minimum.
+    pub gap_tol: Rational,
+    /// Largest certified gradient norm that counts as critical.
+    pub tol: Rational,
+}
+
+impl Default for CertifyOptions {
+    /// 15 digits, gap and gradient tolerances 1e-9.
+    fn default() -> Self {
+        let billionth = Rational::from((1, 1_000_000_000));
+        CertifyOptions { digits: 15, gap_tol: billionth.clone(), tol: billionth }
+    }
+}
+
+/// What a point is. Every variant but the last is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The certified gap to the global minimum is at most the gap tolerance.
+    GlobalMinimum,
+    /// The gap is larger, the gradient norm at most the tolerance, and no negative curvature was found.
+    NearMinimum,
+    /// The gradient norm is at most the tolerance and a direction of negative curvature is enclosed.
+    StrictSaddle,
+    /// The gradient norm exceeds the tolerance.
+    NotCritical,
+    /// None of these could be proved; the reason says why.
+    Undecided(String),
+}
+
+impl Verdict {
+    /// The verdict's name in reports: `global-minimum`, `near-minimum`, `strict-saddle`, `not-critical` or `undecided`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::GlobalMinimum => "global-minimum",
+            Verdict::NearMinimum => "near-minimum",
+            Verdict::StrictSaddle => "strict-saddle",
+            Verdict::NotCritical => "not-critical",
+            Verdict::Undecided(_) => "undecided",
+        }
+    }
+}
+
+/// Certified upper bounds on a point's distance to collapse, consequences of its gap g (the collapse identity).
+#[derive(Debug, Clone)]
+pub struct Collapse {
+    /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N).
+    pub within_class: Float,
+    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix.
+    pub self_duality: Float,
+    /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy.
+    pub fit: Float,
+}
+
+/// The proved bounds of one point.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// A number no larger than the global minimum, over all points of the problem.
+    pub lower: Float,
+    /// A number no smaller than the objective at this point.
+    pub upper: Float,
+    /// `upper − lower`, rounded up.
+    pub gap: Float,
+    pub collapse: Collapse,
+}
+
+/// The result of [`certify`].
+#[derive(Debug, Clone)]
+pub struct Certification {
+    pub verdict: Verdict,
+    /// Enclosure of the objective at this very point; `None` when it could not be evaluated (the verdict says why).
+    pub objective: Option<Ball>,
+    /// Enclosure of the gradient norm.
+    pub gradient_norm: Option<Ball>,
+    pub bounds: Option<Bounds>,
+    /// Enclosed curvature of the witness, for a strict saddle.
+    pub curvature: Option<Ball>,
+    /// The certificate; `None` when undecided.
+    pub text: Option<String>,
+}
+
+/// Why nothing could be certified.
+#[derive(Debug, thiserror::Error)]
+pub enum CertifyError {
+    #[error("no certificate for this {0}")]
+    Unsupported(&'static str),
+    #[error("array `{name}` is {found}, but the problem demands {expected}")]
+    Shape { name: &'static str, found: String, expected: String },
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// Decides what a point is and proves it.
+///
+/// Formula: with G the class-averaged gradient of the loss, repaired to ‖G‖_op <= μ, weak duality gives
+/// `f(W,H,b) >= −L*(G) − ‖G 1‖²/(2 λ_b)` for all points of the problem, at every d; the objective at `point` is exact (MSE) or
+/// enclosed (cross-entropy).
+///
+/// Hypotheses: the plain model with MSE or cross-entropy, any class sizes, bias and d. `problem_file` are the bytes the certificate
+/// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
+/// Shapes: W (K,d), H (d,N), b (K,1).
+///
+/// # Errors
+/// [`CertifyError`] for other models and losses, points of the wrong shape, and sizes beyond memory.
+///
+/// Source: the collapse identity and the strict-saddle dichotomy (Zhu et al. 2021; Zhou et al. 2022; Tirer and Bruna 2022).
+///
+/// ```
+/// use ufm::{certify::{CertifyOptions, Verdict, certify}, problem::{Point, Problem}};
+/// let file = "model = \"plain\"\nloss = \"mse\"\nbias = \"none\"\nclasses = 2\nper_class = 1\ndim = 2\nlambda_w = \"1\"\nlambda_h = \"1\"\n";
+/// let problem = Problem::from_toml(file).unwrap();
+/// // c = K sqrt(n) mu = 2 >= 1: zero is the global minimum.
+/// let zero = Point { factors: vec![faer::Mat::zeros(2, 2)], h: faer::Mat::zeros(2, 2), b: None }.to_exact().unwrap();
+/// let result = certify(&problem, file.as_bytes(), &zero, &CertifyOptions::default()).unwrap();
+/// assert_eq!(result.verdict, Verdict::GlobalMinimum);
+/// ```
+pub fn certify(problem: &Problem, problem_file: &[u8], point: &ExactPoint, options: &CertifyOptions) -> Result<Certification, CertifyError> {
+    let plain = Plain::new(problem)?;
+    check_shapes(&plain, point)?;
+    let bits = working_bits(options.digits);
+    let Some(state) = State::new(&plain, point, bits) else {
+        let reason = "domain: logits beyond 2^40 in magnitude, where cross-entropy is not evaluated".to_owned();
+        return Ok(Certification {
+            verdict: Verdict::Undecided(reason),
+            objective: None,
+            gradient_norm: None,
+            bounds: None,
+            curvature: None,
+            text: None,
+        });
+    };
+    let objective = state.objective();
+    let (residual, units) = state.residual();
+    let gradient_norm = state.gradient_norm(&residual, units);
+    let means = class_means(&plain, &residual, bits);
+    let precision = checker_precision(&plain, bits);
+
+    let dual = best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits);
+    let bounds = dual.as_ref().and_then(|dual| bounds(&plain, &dual.lower, &objective, precision));
+    let mut result = Certification {
+        verdict: Verdict::Undecided(String::new()),
+        objective: Some(objective),
+        gradient_norm: Some(gradient_norm.clone()),
+        bounds,
+        curvature: None,
+        text: None,
+    };
+    let gradient = gradient_norm.upper();
+    let critical = gradient_norm.upper_rational().is_some_and(|g| g <= options.tol);
+    let proved_gap = result.bounds.as_ref().and_then(|b| b.gap.to_rational());
+    if proved_gap.is_some_and(|gap| gap <= options.gap_tol) {
+        result.verdict = Verdict::GlobalMinimum;
+    } else if critical {
+        if let Some(found) = saddle::find(problem, &state, &means) {
+            let mut text = Writer::new(problem_file, "strict-saddle", precision);
+            text.point("", point);
+            text.point("d", &found.direction);
+            text.claim("gradient", "<=", &widened(&gradient, precision, true));
+            text.claim("curvature", "<=", &halved_towards_zero(&found.curvature));
+            result.verdict = Verdict::StrictSaddle;
+            result.curvature = Some(found.curvature);
+            result.text = Some(text.finish());
+            return Ok(result);
+        }
+        result.verdict = Verdict::NearMinimum;
+    } else if gradient_norm.lower_rational().is_some_and(|g| g > options.tol) {
+        let mut text = Writer::new(problem_file, "not-critical", precision);
+        text.point("", point);
+        text.claim("gradient", ">=", &widened(&gradient_norm.lower(), precision, false));
+        result.verdict = Verdict::NotCritical;
+        result.text = Some(text.finish());
+        return Ok(result);
+    }
+    match (&result.verdict, dual, &result.bounds) {
+        (Verdict::Undecided(_), ..) => {
+            result.verdict = Verdict::Undecided("precision: the gradient norm's enclosure straddles --tol; ask for more --digits".into());
+        }
+        (_, Some(dual), Some(b)) => {
+            let mut text = Writer::new(problem_file, "gap", precision);
+            text.point("", point);
+            text.matrix("R", &dual.r);
+            text.matrix("L", &dual.l);
+            text.claim("lower", ">=", &b.lower);
+            text.claim("upper", "<=", &b.upper);
+            text.claim("gap", "<=", &b.gap);
+            text.claim("within-class", "<=", &b.collapse.within_class);
+            text.claim("self-duality", "<=", &b.collapse.self_duality);
+            text.claim("fit", "<=", &b.collapse.fit);
+            text.claim("gradient", "<=", &widened(&gradient, precision, true));
+            result.text = Some(text.finish());
+        }
+        _ => result.verdict = Verdict::Undecided("precision: no dual matrix could be verified".into()),
+    }
+    Ok(result)
+}
+
+/// Bits of accuracy for everything inexact: the digits asked, and room so that rounding is invisible beside a double's.
+fn working_bits(digits: u32) -> u32 {
+    // log2(10) < 3.33.
+    ((f64::from(digits) * 3.33) as u32 + 24).max(76)
+}
+
+/// Fractional bits of the checker's own exponentials and logarithms; few enough for machine integers when K is large and the
+/// digits asked are a double's.
+fn checker_precision(plain: &Plain, bits: u32) -> u32 {
+    if plain.k > dual::CHOLESKY_MAX && bits <= 80 { 60 } else { bits + 24 }
+}
+
+/// A bound on what the checker's rounding at `precision` fractional bits may move a bound: 64 K + 1024 units.
+fn checker_slack(plain: &Plain, precision: u32) -> Rational {
+    if plain.mse { Rational::new() } else { scaled(Integer::from(64 * plain.k as u64 + 1024), -(precision as i32)) }
+}
+
+fn check_shapes(plain: &Plain, point: &ExactPoint) -> Result<(), CertifyError> {
+    let shape = |name, found: (usize, usize), expected: (usize, usize)| {
+        if found == expected {
+            return Ok(());
+        }
+        let text = |(r, c): (usize, usize)| format!("{r} x {c}");
+        Err(CertifyError::Shape { name, found: text(found), expected: text(expected) })
+    };
+    let size = |x: &crate::problem::Dyadic| (x.rows, x.cols);
+    shape("W", point.factors.first().map_or((0, 0), size), (plain.k, plain.d))?;
+    shape("H", size(&point.h), (plain.d, plain.n))?;
+    match (&point.b, &plain.bias) {
+        (None, crate::problem::Bias::None) => Ok(()),
+        (b, crate::problem::Bias::None) => shape("b", b.as_ref().map_or((0, 0), size), (0, 0)),
+        (b, _) => shape("b", b.as_ref().map_or((0, 0), size), (plain.k, 1)),
+    }
+}
+
+/// Averages of the residual's columns over each class, row-major K × K, accurate to `bits` bits below one.
+fn class_means(plain: &Plain, residual: &crate::problem::Dyadic, bits: u32) -> Vec<Float> {
+    let mut means = Vec::with_capacity(plain.k * plain.k);
+    for i in 0..plain.k {
+        let row = &residual.m[i * plain.n..(i + 1) * plain.n];
+        let mut start = 0;
+        for &count in &plain.counts {
+            let end = start + count as usize;
+            let sum: Integer = row[start..end].iter().sum();
+            means.push(Float::with_val(bits + 32, scaled(sum, residual.exp) / Integer::from(count)));
+            start = end;
+        }
+    }
+    means
+}
+
+/// The dual bound: for points as close to critical as the digits ask, from the class means themselves; otherwise through the f64
+/// polar repair; and when that leaves a gap, the better of it and the scaled candidate.
+fn best_dual(
+    plain: &Plain,
+    state: &State<'_>,
+    means: &[Float],
+    gradient_norm: &Ball,
+    objective: &Ball,
+    options: &CertifyOptions,
+    bits: u32,
+) -> Option<dual::Dual> {
+    let log_gradient = gradient_norm.upper().get_exp().unwrap_or(-(bits as i32));
+    // Beyond a double's accuracy the point itself says how far the dual matrix can be trusted.
+    let reach = (-log_gradient).clamp(0, bits as i32) as u32;
+    if reach > 64 && plain.k <= dual::CHOLESKY_MAX {
+        let found = dual::from_means(plain, means, bits);
+        if found.is_some() {
+            return found;
+        }
+    }
+    let good = |dual: &dual::Dual| (objective - &dual.lower).upper_rational().is_some_and(|gap| gap <= options.gap_tol);
+    dual::best_f64(plain, means, &state.point.factors[0], &state.point.h, good)
+}
+
+fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {
+    let slack = checker_slack(plain, precision);
+    let width = precision + 64;
+    let lower = Ball::from_rational(&(lower.lower_rational()? - &slack), width).lower();
+    let upper = Ball::from_rational(&(objective.upper_rational()? + &slack), width).upper();
+    let gap = writer::round_up(&(upper.to_rational()? - lower.to_rational()?));
+    let g = gap.to_rational()?;
+    let n = Integer::from(plain.n);
+    let within_class = writer::round_up(&(Rational::from(2u32 * &g) / Rational::from(&plain.lambda_h * &n)));
+    let self_duality = writer::round_up(&(Rational::from(2u32 * &g) / &plain.lambda_w));
+    let collapse = Collapse { within_class, self_duality, fit: gap.clone() };
+    Some(Bounds { lower, upper, gap, collapse })
+}
+
+/// A gradient bound with room for the checker's own rounding: relative 2^-16 and absolute 2^-(precision/2), outwards.
+fn widened(value: &Float, precision: u32, up: bool) -> Float {
+    let value = value.to_rational().unwrap_or_default();
+    let slack = Rational::from(&value >> 16u32) + (Rational::from(1) >> (precision / 2));
+    if up { writer::round_up(&(value + slack)) } else { Ball::from_rational(&(value - slack), 64).lower() }
+}
+
+/// Half of a negative curvature's upper bound: still negative, and far from the checker's rounding.
+fn halved_towards_zero(curvature: &Ball) -> Float {
+    curvature.upper() >> 1
+}
