@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line: parse, run, report.
+
+fn main() -> std::process::ExitCode {
+    ufm::cli::main()
+}

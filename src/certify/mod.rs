@@ -6,10 +6,12 @@
 
 mod dual;
 mod exact;
+mod objective;
 mod saddle;
 mod state;
 mod writer;
 
+pub use objective::{deep_gradient_norm, objective};
 use rug::{Float, Integer, Rational};
 
 use crate::problem::{ExactPoint, Problem, SpecError};

@@ -6,7 +6,7 @@ use rug::{Float, Integer, Rational, float::Round};
 
 use super::exact::{Plain, directional_logits, logits, rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint};
-use crate::scalar::{Ball, Rational as Q};
+use crate::scalar::Ball;
 
 /// Logits beyond ±2^40 are not evaluated for cross-entropy: their exponentials say nothing.
 const LOGIT_BITS: i64 = 40;
@@ -202,7 +202,7 @@ fn minus_targets(plain: &Plain, z: &Dyadic) -> Dyadic {
 }
 
 /// ‖P + n λ X‖² for exact P and X, exactly.
-fn weighted_squares(product: Dyadic, lambda: &Q, n: usize, x: &Dyadic) -> Rational {
+pub(super) fn weighted_squares(product: Dyadic, lambda: &Rational, n: usize, x: &Dyadic) -> Rational {
     let weight = Rational::from(lambda * Integer::from(n));
     let exp = product.exp.min(x.exp);
     let (product, x) = (product.aligned(exp), x.clone().aligned(exp));

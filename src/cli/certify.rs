@@ -1,0 +1,168 @@
+//! `ufm certify`: what a point is, with the certificate that proves it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{
+    CliError, check_digits, print_json, print_text,
+    problem::{Loaded, ProblemArgs, read_problem},
+    progress, tolerance,
+};
+use crate::certify::{Certification, CertifyOptions, Verdict, certify};
+use crate::closed_form::closed_form;
+use crate::problem::{ExactPoint, Point, PointError, Problem, write_new};
+use crate::report::{self, Table, certificate_json};
+use crate::solve::{SolveOptions, minimise};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    problem: ProblemArgs,
+    /// The point to certify, or a folder of pairs NAME.toml, NAME.npz (default: the closed-form minimiser, or a numerical one)
+    #[arg(long, value_name = "POINT.npz|DIR")]
+    solution: Option<PathBuf>,
+    /// Significant digits of the bounds
+    #[arg(long, default_value_t = 15, value_name = "D")]
+    digits: u32,
+    /// Certified gap that counts as a global minimum
+    #[arg(long, default_value = "1e-9", value_name = "G", allow_hyphen_values = true)]
+    gap_tol: String,
+    /// Certified gradient norm that counts as critical
+    #[arg(long, default_value = "1e-9", value_name = "T", allow_hyphen_values = true)]
+    tol: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Certificate to write (with --solution DIR: a folder of them)
+    #[arg(long, value_name = "CERT")]
+    out: PathBuf,
+}
+
+/// Digits up to which the closed-form minimiser is certified on a double's grid.
+const F64_DIGITS: u32 = 15;
+
+pub(super) fn run(args: &Args) -> Result<bool, CliError> {
+    let options = CertifyOptions {
+        digits: check_digits(args.digits)?,
+        gap_tol: tolerance("--gap-tol", &args.gap_tol)?,
+        tol: tolerance("--tol", &args.tol)?,
+    };
+    match &args.solution {
+        Some(folder) if folder.is_dir() => run_folder(args, folder, &options),
+        _ => run_one(args, &options),
+    }
+}
+
+fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
+    let loaded = args.problem.load()?;
+    if args.problem.file.is_none() {
+        return Err(CliError::Input("a certificate is bound to a problem file: give a PROBLEM.toml".into()));
+    }
+    refuse_existing(&args.out)?;
+    let (origin, point) = match &args.solution {
+        Some(path) => ("user", read_point(path, &loaded.problem)?),
+        None => default_point(&loaded.problem, options)?,
+    };
+    let bar = progress(None);
+    bar.set_message("certifying");
+    let result = certify(&loaded.problem, &loaded.bytes, &point, options).map_err(CliError::input)?;
+    write_certificate(&args.out, &result)?;
+    bar.finish_and_clear();
+    let certificate = certificate_json(&result, origin, options.digits);
+    if args.json {
+        let file = result.text.as_ref().map(|_| args.out.display().to_string());
+        print_json(&json!({
+            "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": file,
+        }))?;
+    } else {
+        let mut table = Table::default();
+        report::certificate_rows(&mut table, &certificate);
+        if result.text.is_some() {
+            table.row("written", &args.out.display().to_string());
+        }
+        print_text(&table.render())?;
+    }
+    Ok(result.verdict == Verdict::GlobalMinimum)
+}
+
+/// Every pair NAME.toml, NAME.npz of a folder, in the order of names.
+fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bool, CliError> {
+    if args.problem.file.is_some() {
+        return Err(CliError::Input("with a folder of solutions the problems come from the folder: give no PROBLEM.toml".into()));
+    }
+    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", folder.display()));
+    let mut names: Vec<PathBuf> = vec![];
+    for entry in std::fs::read_dir(folder).map_err(|e| at(&e))? {
+        let path = entry.map_err(|e| at(&e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") && path.with_extension("npz").exists() {
+            names.push(path);
+        }
+    }
+    names.sort();
+    if names.is_empty() {
+        return Err(at(&"no pairs NAME.toml, NAME.npz"));
+    }
+    let certificates: Vec<PathBuf> =
+        names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
+    certificates.iter().try_for_each(|path| refuse_existing(path))?;
+    std::fs::create_dir_all(&args.out).map_err(|e| at(&e))?;
+    let (mut holds, mut results, mut table) = (true, vec![], Table::default());
+    let bar = progress(Some(names.len() as u64));
+    for (path, out) in names.iter().zip(&certificates) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let Loaded { problem, bytes, .. } = read_problem(path)?;
+        let point = read_point(&path.with_extension("npz"), &problem)?;
+        let result = certify(&problem, &bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
+        write_certificate(out, &result)?;
+        holds &= result.verdict == Verdict::GlobalMinimum;
+        let mut certificate = certificate_json(&result, "user", options.digits);
+        table.row(&name, &format!("{} gap {}", result.verdict.name(), certificate["gap"].as_str().unwrap_or("-")));
+        certificate["name"] = Value::String(name);
+        results.push(certificate);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if args.json {
+        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "certificates": results }))?;
+    } else {
+        print_text(&table.render())?;
+    }
+    Ok(holds)
+}
+
+fn read_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
+    let at = |e: PointError| match e {
+        PointError::Array { .. } => CliError::Input(format!("{}: {e}", path.display())),
+        other => CliError::input(other),
+    };
+    let point = Point::read_npz(path, problem).map_err(at)?;
+    point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
+}
+
+/// The closed-form minimiser where the theorems give one, otherwise a numerical one.
+fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'static str, ExactPoint), CliError> {
+    if let Ok(form) = closed_form(problem) {
+        let bits = if options.digits <= F64_DIGITS { 53 } else { report::bits(options.digits) };
+        if let Ok(point) = form.minimiser(problem, bits) {
+            return Ok(("closed-form", point));
+        }
+    }
+    let bar = progress(None);
+    let solution = minimise(problem, &SolveOptions::default(), &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
+    bar.finish_and_clear();
+    let point = solution.map_err(CliError::input)?.point.to_exact();
+    point.map(|p| ("numerical", p)).ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))
+}
+
+fn refuse_existing(path: &Path) -> Result<(), CliError> {
+    if path.exists() {
+        return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
+    }
+    Ok(())
+}
+
+fn write_certificate(path: &Path, result: &Certification) -> Result<(), CliError> {
+    let Some(text) = &result.text else { return Ok(()) };
+    write_new(path, |file| std::io::Write::write_all(file, text.as_bytes())).map_err(CliError::input)
+}

@@ -1,0 +1,9 @@
+//! What people and programs read: aligned tables and JSON.
+
+mod json;
+mod table;
+mod theorems;
+
+pub use json::{bits, certificate_json, closed_form_json, number, objective_digits};
+pub use table::{Table, certificate_rows, closed_form_rows, numerical_rows};
+pub use theorems::theorem_table;

@@ -1,0 +1,94 @@
+//! One problem of a theorem's grid with its evidence, computed once and only when a claim asks.
+
+use std::cell::OnceCell;
+
+use rug::Rational;
+
+use crate::certify::{Certification, CertifyOptions, certify};
+use crate::problem::{ExactPoint, Problem};
+use crate::scalar::Ball;
+use crate::solve::{Solution, SolveOptions, Start, minimise};
+
+/// What a theorem says of one problem.
+pub struct Prediction {
+    /// The global minimum.
+    pub f_star: Ball,
+    /// A point that attains it, on a grid as fine as the precision asked.
+    pub minimiser: ExactPoint,
+}
+
+/// A problem and the evidence about it.
+pub struct Instance {
+    pub problem: Problem,
+    pub digits: u32,
+    pub prediction: Option<Prediction>,
+    file: String,
+    predicted: OnceCell<Option<Certification>>,
+    numerical: OnceCell<Vec<Numerical>>,
+}
+
+/// A numerical minimiser, its exact entries, and what they prove.
+pub struct Numerical {
+    pub solution: Solution,
+    pub exact: ExactPoint,
+    pub certification: Option<Certification>,
+}
+
+/// Random starts tried for each problem.
+const SEEDS: u64 = 2;
+
+impl Instance {
+    pub(super) fn new(file: &str, digits: u32, predict: fn(&Problem, u32) -> Option<Prediction>) -> Result<Self, String> {
+        let problem = Problem::from_toml(file).map_err(|e| e.to_string())?;
+        let prediction = predict(&problem, bits(digits));
+        Ok(Instance { problem, digits, prediction, file: file.into(), predicted: OnceCell::new(), numerical: OnceCell::new() })
+    }
+
+    /// The problem in a few words, for witnesses.
+    pub fn name(&self) -> String {
+        self.file.lines().filter(|l| !l.is_empty()).map(|l| l.replace(' ', "")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Certification of the predicted minimiser at the digits asked; `None` when the model has no certificate or no prediction.
+    pub fn predicted(&self) -> Option<&Certification> {
+        let compute = || {
+            let options = CertifyOptions { digits: self.digits, ..Default::default() };
+            certify(&self.problem, self.file.as_bytes(), &self.prediction.as_ref()?.minimiser, &options).ok()
+        };
+        self.predicted.get_or_init(compute).as_ref()
+    }
+
+    /// Numerical minimisers from random starts, with what their exact entries prove.
+    pub fn numerical(&self) -> &[Numerical] {
+        self.numerical.get_or_init(|| {
+            let run = |seed| {
+                let options = SolveOptions { start: Start::Random, seed, ..Default::default() };
+                let solution = minimise(&self.problem, &options, &mut |_| {}).ok()?;
+                let exact = solution.point.to_exact()?;
+                let certification = certify(&self.problem, self.file.as_bytes(), &exact, &CertifyOptions::default()).ok();
+                Some(Numerical { solution, exact, certification })
+            };
+            (0..SEEDS).filter_map(run).collect()
+        })
+    }
+
+    /// The independent checker's refusal of a certificate, if it refuses.
+    pub fn refusal(&self, certification: &Certification) -> Option<String> {
+        let text = certification.text.as_ref()?;
+        match ufm_check::check(self.file.as_bytes(), text.as_bytes()) {
+            ufm_check::Outcome::Verified(_) => None,
+            ufm_check::Outcome::Rejected { line, reason } => Some(format!("checker: line {line}: {reason}")),
+            ufm_check::Outcome::Unsupported(reason) => Some(format!("checker: {reason}")),
+        }
+    }
+}
+
+/// Bits of the predictions: the digits, and 10 digits of room for conditioning. log2(10) < 3.33.
+pub(super) fn bits(digits: u32) -> u32 {
+    (f64::from(digits + 10) * 3.33) as u32 + 32
+}
+
+/// 10^-digits.
+pub(super) fn power_of_tenth(digits: u32) -> Rational {
+    Rational::from((rug::Integer::from(1), rug::Integer::from(rug::Integer::u_pow_u(10, digits))))
+}
