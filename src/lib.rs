@@ -5,6 +5,7 @@
 pub mod certify;
 pub mod closed_form;
 pub mod linalg;
+pub mod metrics;
 pub mod problem;
 pub mod scalar;
 pub mod solve;

@@ -1,8 +1,12 @@
 //! What is minimised: the problem, its labels and parameters, and points of it.
 
+pub mod loss;
+mod objective;
 mod point;
 mod spec;
 
+pub(crate) use objective::block_columns;
+pub use objective::{Evaluation, Layout, Objective, ObjectiveError, evaluate, hessian_product};
 pub use point::{Dyadic, ExactPoint, Point, PointError, write_new};
 pub use spec::{RawSpec, SpecError};
 

@@ -1,1 +1,14 @@
-//! (module)
+//! Numerical minimisers over every variable: each entry of H is free.
+//!
+//! They are untrusted: what they return becomes a claim only through a certificate.
+
+mod gradient_descent;
+mod lbfgs;
+mod newton;
+mod options;
+mod run;
+mod start;
+mod warm;
+
+pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
+pub use run::minimise;

@@ -1,0 +1,103 @@
+//! Long vectors: sums, products and updates whose results do not depend on the number of threads.
+//!
+//! Reductions split at places fixed by the length alone and combine the parts in order; inside a part a fixed number of lanes
+//! is summed in order. No fused multiply-add is used, so every machine computes the same bits.
+
+use rayon::prelude::*;
+
+/// Lanes of a reduction: two registers of the widest instruction set, and enough to hide the latency of an addition.
+const LANES: usize = 32;
+/// A vector is cut into at most this many parts.
+const PARTS: usize = 256;
+/// Shortest part: below it starting another thread costs more than it saves.
+const LEAST_PART: usize = 1 << 14;
+
+fn part_length(len: usize) -> usize {
+    len.div_ceil(PARTS).next_multiple_of(LANES).max(LEAST_PART)
+}
+
+#[inline(always)]
+fn reduce(x: &[f64], y: &[f64]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    for (x, y) in (&mut xs).zip(&mut ys) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    for (lane, (x, y)) in lanes.iter_mut().zip(xs.remainder().iter().zip(ys.remainder())) {
+        *lane += x * y;
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+    }
+    lanes[0]
+}
+
+/// Σ x_i², for callers inside a dispatched block.
+#[inline(always)]
+pub(crate) fn sum_squares_block(x: &[f64]) -> f64 {
+    reduce(x, x)
+}
+
+/// `<x, y>`; the lengths agree.
+pub(crate) fn dot(x: &[f64], y: &[f64], parallel: bool) -> f64 {
+    let arch = pulp::Arch::new();
+    let part = part_length(x.len());
+    if x.len() <= part {
+        return arch.dispatch(|| reduce(x, y));
+    }
+    let mut sums = [0.0; PARTS];
+    let one = |(sum, (x, y)): (&mut f64, (&[f64], &[f64]))| *sum = arch.dispatch(|| reduce(x, y));
+    if parallel {
+        sums.par_iter_mut().zip(x.par_chunks(part).zip(y.par_chunks(part))).for_each(one);
+    } else {
+        sums.iter_mut().zip(x.chunks(part).zip(y.chunks(part))).for_each(one);
+    }
+    sums.iter().sum()
+}
+
+/// Euclidean norm.
+pub(crate) fn norm(x: &[f64], parallel: bool) -> f64 {
+    dot(x, x, parallel).sqrt()
+}
+
+/// `y ← op(x, y)` entry by entry.
+pub(crate) fn zip_with(y: &mut [f64], x: &[f64], parallel: bool, op: impl Fn(f64, f64) -> f64 + Sync) {
+    let arch = pulp::Arch::new();
+    let part = part_length(y.len());
+    let one = |(y, x): (&mut [f64], &[f64])| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = op(*x, *y);
+                }
+            },
+        );
+    };
+    if parallel && y.len() > part {
+        y.par_chunks_mut(part).zip(x.par_chunks(part)).for_each(one);
+    } else {
+        one((y, x));
+    }
+}
+
+/// `y ← y + a x`.
+pub(crate) fn add_scaled(y: &mut [f64], a: f64, x: &[f64], parallel: bool) {
+    zip_with(y, x, parallel, |x, y| y + a * x);
+}
+
+/// `y ← x + b y`.
+pub(crate) fn scale_add(y: &mut [f64], b: f64, x: &[f64], parallel: bool) {
+    zip_with(y, x, parallel, |x, y| x + b * y);
+}
+
+/// `y ← a x`.
+pub(crate) fn scaled(y: &mut [f64], a: f64, x: &[f64], parallel: bool) {
+    zip_with(y, x, parallel, |x, _| a * x);
+}

@@ -1,0 +1,133 @@
+use std::time::Instant;
+
+use super::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work, gradient_descent, lbfgs, newton, start, warm};
+use crate::linalg::vector;
+use crate::metrics::point_metrics;
+use crate::problem::{Objective, Problem};
+
+/// A point of the search: variables, objective, gradient and its norm.
+pub(super) struct Iterate {
+    pub x: Vec<f64>,
+    pub f: f64,
+    pub g: Vec<f64>,
+    pub norm: f64,
+}
+
+/// What every method needs while it runs: limits, progress, trace.
+pub(super) struct Run<'a> {
+    pub problem: &'a Problem,
+    pub options: &'a SolveOptions,
+    pub objective: Objective,
+    progress: &'a mut dyn FnMut(&Progress),
+    started: Instant,
+    pub iterations: u64,
+    trace: Vec<TraceRow>,
+}
+
+impl Run<'_> {
+    pub fn evaluate(&mut self, at: &mut Iterate) {
+        at.f = self.objective.value_gradient(&at.x, &mut at.g);
+        at.norm = vector::norm(&at.g, self.objective.parallel());
+    }
+
+    /// Counts an iteration, reports and records it; returns whether a limit is reached.
+    pub fn step(&mut self, at: &Iterate) -> bool {
+        self.report(at);
+        if self.options.trace {
+            self.record(at);
+        }
+        self.iterations += 1;
+        self.iterations > self.options.max_iterations || self.out_of_budget()
+    }
+
+    pub fn report(&mut self, at: &Iterate) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm: at.norm, seconds });
+    }
+
+    pub fn record(&mut self, at: &Iterate) {
+        let metrics = point_metrics(self.problem, &self.objective.layout().point(&at.x));
+        self.trace.push(TraceRow { step: self.iterations, objective: at.f, gradient_norm: at.norm, metrics });
+    }
+
+    pub fn out_of_budget(&self) -> bool {
+        let work = self.objective.gradients + 2 * self.objective.products;
+        work >= self.options.budget || self.options.time_limit.is_some_and(|limit| self.started.elapsed() >= limit)
+    }
+}
+
+/// Rounding the returned point to its grid can lift the gradient norm above the tolerance; the search then resumes this often.
+const SNAP_ATTEMPTS: usize = 4;
+
+/// Searches for a stationary point of the problem's objective, all entries of W, H and b free.
+///
+/// Guarantee: the same point for any number of threads; `Status::Converged` only when the returned (snapped) point's gradient
+/// norm in double precision is at most `options.tol`. A stationary point may be a saddle: nothing is claimed about that here.
+/// Iterates that leave the finite numbers end the run as `Status::Stalled`, with the last finite point.
+///
+/// `progress` is called once per iteration.
+///
+/// # Errors
+/// [`SolveError`]: a model or loss without numerical objective, a problem that does not fit in memory, an option out of range, a
+/// start of the wrong shape.
+///
+/// Source: T. Steihaug, *SIAM J. Numer. Anal.* 20 (1983); J. Nocedal, *Math. Comp.* 35 (1980); W. Hager and H. Zhang,
+/// *SIAM J. Optim.* 16 (2005).
+///
+/// ```
+/// use ufm::{problem::Problem, solve::{SolveOptions, Status, minimise}};
+/// let p = Problem::from_toml("model = 'plain'\nloss = 'ce'\nbias = 'free'\nclasses = 3\nper_class = 4\ndim = 5\nlambda_w = '0.01'\nlambda_h = '0.01'").unwrap();
+/// let solution = minimise(&p, &SolveOptions::default(), &mut |_| {}).unwrap();
+/// assert_eq!(solution.status, Status::Converged);
+/// assert!(solution.gradient_norm <= 1e-12);
+/// ```
+pub fn minimise(problem: &Problem, options: &SolveOptions, progress: &mut dyn FnMut(&Progress)) -> Result<Solution, SolveError> {
+    let started = Instant::now();
+    options.validate()?;
+    let objective = Objective::new(problem, options.threads)?;
+    let x = match &options.start {
+        Start::Random => start::random(objective.layout(), options.seed),
+        Start::Spectral => start::spectral(problem, &objective)?,
+        Start::Point(point) => objective.layout().flatten(point)?,
+    };
+    let len = x.len();
+    let mut run = Run { problem, options, objective, progress, started, iterations: 0, trace: Vec::new() };
+    let mut at = Iterate { x, f: f64::NAN, g: vec![0.0; len], norm: f64::NAN };
+    run.evaluate(&mut at);
+    let descent = matches!(options.method, Method::GradientDescent { .. });
+    if options.warm && !descent && run.objective.layout().layers == 1 {
+        warm::improve(&mut run, &mut at);
+    }
+    let mut status = Status::Stalled;
+    for _ in 0..SNAP_ATTEMPTS {
+        status = match options.method {
+            Method::NewtonCg => newton::search(&mut run, &mut at),
+            Method::Lbfgs => lbfgs::search(&mut run, &mut at),
+            Method::GradientDescent { learning_rate, steps } => gradient_descent::search(&mut run, &mut at, learning_rate, steps),
+        };
+        let mut point = run.objective.layout().point(&at.x);
+        point.snap();
+        at.x = run.objective.layout().flatten(&point)?;
+        run.evaluate(&mut at);
+        if status != Status::Converged || at.norm <= options.tol {
+            break;
+        }
+        status = Status::Stalled;
+    }
+    if status != Status::Converged && at.norm <= options.tol {
+        status = Status::Converged;
+    }
+    run.report(&at);
+    let work = Work { gradients: run.objective.gradients, hessian_products: run.objective.products };
+    Ok(Solution {
+        point: run.objective.layout().point(&at.x),
+        objective: at.f,
+        gradient_norm: at.norm,
+        iterations: run.iterations,
+        work,
+        seconds: started.elapsed().as_secs_f64(),
+        status,
+        seed: options.seed,
+        trace: run.trace,
+    })
+}
