@@ -50,7 +50,7 @@ pub(super) fn best_f64(plain: &Plain, means: &[Float], w: &Dyadic, h: &Dyadic, g
 /// W times the class means of H, in f64.
 fn class_logits(plain: &Plain, w: &Dyadic, h: &Dyadic) -> Mat<f64> {
     let h = h.to_f64();
-    let mut means = Mat::zeros(plain.d, plain.k);
+    let mut means = Mat::<f64>::zeros(plain.d, plain.k);
     for (i, &class) in plain.label.iter().enumerate() {
         for t in 0..plain.d {
             means[(t, class)] += h[(t, i)] / plain.counts[class] as f64;

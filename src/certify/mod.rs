@@ -6,11 +6,13 @@
 
 mod dual;
 mod exact;
+mod identity;
 mod objective;
 mod saddle;
 mod state;
 mod writer;
 
+pub use identity::{IdentityTerms, identity_terms};
 pub use objective::{deep_gradient_norm, objective};
 use rug::{Float, Integer, Rational};
 

@@ -6,9 +6,8 @@ use rug::Float;
 use super::exact::Plain;
 use super::state::State;
 use crate::linalg::{eigh, thin_svd};
-use crate::problem::{ExactPoint, Point, Problem};
+use crate::problem::{ExactPoint, Objective, Point, Problem};
 use crate::scalar::Ball;
-use crate::solve::hessian_product;
 
 /// A direction and its verified curvature: Q(v) <= curvature · ‖v‖², curvature < 0.
 pub(super) struct Saddle {
@@ -24,11 +23,7 @@ const LANCZOS_STEPS: usize = 60;
 /// With (u, v) the top singular pair of G, σ = ‖G‖_op > μ, and a unit e orthogonal to the rows of W and the columns of H,
 /// (√λ_H u eᵀ, −√λ_W e vᵀ) has curvature 2 μ (μ − σ) < 0.
 pub(super) fn find(problem: &Problem, state: &State<'_>, means: &[Float]) -> Option<Saddle> {
-    let point = Point {
-        factors: vec![state.point.factors[0].to_f64()],
-        h: state.point.h.to_f64(),
-        b: state.point.b.as_ref().map(|b| b.to_f64().col(0).iter().copied().collect()),
-    };
+    let point = state.point.to_f64();
     let verified = |direction: Point| {
         let mut direction = direction;
         direction.snap();
@@ -40,7 +35,7 @@ pub(super) fn find(problem: &Problem, state: &State<'_>, means: &[Float]) -> Opt
         let curvature = &q / &Ball::from_rational(&norm, q.prec());
         curvature.is_negative().then_some(Saddle { direction, curvature })
     };
-    explicit(state.plain, &point, means).and_then(verified).or_else(|| lanczos(problem, state.plain, &point).and_then(verified))
+    explicit(state.plain, &point, means).and_then(verified).or_else(|| lanczos(problem, &point).and_then(verified))
 }
 
 fn explicit(plain: &Plain, point: &Point, means: &[Float]) -> Option<Point> {
@@ -60,8 +55,13 @@ fn explicit(plain: &Plain, point: &Point, means: &[Float]) -> Option<Point> {
 }
 
 /// Lanczos with full reorthogonalisation on the Hessian of f, from a fixed dense start; deterministic.
-fn lanczos(problem: &Problem, plain: &Plain, point: &Point) -> Option<Point> {
-    let size = plain.k * plain.d + plain.d * plain.n + point.b.as_ref().map_or(0, Vec::len);
+fn lanczos(problem: &Problem, point: &Point) -> Option<Point> {
+    let mut objective = Objective::new(problem, None).ok()?;
+    let x = objective.layout().flatten(point).ok()?;
+    let size = x.len();
+    let mut next = vec![0.0; size];
+    objective.value_gradient(&x, &mut next);
+    objective.accept();
     let steps = LANCZOS_STEPS.min(size);
     // A start without structure: fractional parts of multiples of the golden ratio.
     let mut q: Vec<f64> = (0..size).map(|i| ((i as f64 + 1.0) * 0.618_033_988_749_894_9).fract() - 0.5).collect();
@@ -69,7 +69,7 @@ fn lanczos(problem: &Problem, plain: &Plain, point: &Point) -> Option<Point> {
     let (mut basis, mut alpha, mut beta) = (vec![q], vec![], vec![]);
     loop {
         let last = basis.last()?;
-        let mut next = flatten(&hessian_product(problem, point, &unflatten(plain, point, last)).ok()?);
+        objective.hessian_product(&x, last, &mut next);
         alpha.push(dot(&next, last));
         for _ in 0..2 {
             for q in &basis {
@@ -84,8 +84,7 @@ fn lanczos(problem: &Problem, plain: &Plain, point: &Point) -> Option<Point> {
             break;
         }
         beta.push(norm);
-        next.iter_mut().for_each(|x| *x /= norm);
-        basis.push(next);
+        basis.push(next.iter().map(|x| x / norm).collect());
     }
     let m = alpha.len();
     let t = Mat::from_fn(m, m, |i, j| match i.abs_diff(j) {
@@ -98,7 +97,7 @@ fn lanczos(problem: &Problem, plain: &Plain, point: &Point) -> Option<Point> {
     for (i, q) in basis.iter().enumerate() {
         lowest.iter_mut().zip(q).for_each(|(x, q)| *x += y[(i, 0)] * q);
     }
-    Some(unflatten(plain, point, &lowest))
+    Some(objective.layout().point(&lowest))
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -108,18 +107,4 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 fn normalise(x: &mut [f64]) -> Option<()> {
     let norm = dot(x, x).sqrt();
     (norm > 0.0).then(|| x.iter_mut().for_each(|x| *x /= norm))
-}
-
-fn flatten(p: &Point) -> Vec<f64> {
-    let mats = p.factors.iter().chain([&p.h]).flat_map(|m| m.col_iter().flat_map(|c| c.iter().copied().collect::<Vec<_>>()));
-    mats.chain(p.b.iter().flatten().copied()).collect()
-}
-
-fn unflatten(plain: &Plain, like: &Point, x: &[f64]) -> Point {
-    let (k, d, n) = (plain.k, plain.d, plain.n);
-    Point {
-        factors: vec![Mat::from_fn(k, d, |i, j| x[j * k + i])],
-        h: Mat::from_fn(d, n, |i, j| x[k * d + j * d + i]),
-        b: like.b.as_ref().map(|_| x[k * d + d * n..].to_vec()),
-    }
 }

@@ -71,20 +71,33 @@ impl<'a> State<'a> {
     /// f at the point: exact (then rounded once) for MSE, enclosed to about `bits` bits for CE.
     pub fn objective(&self) -> Ball {
         let penalty = penalty(self.plain, self.point);
-        let n = Integer::from(self.plain.n);
-        let width = self.bits + 80;
-        let Some(soft) = &self.soft else {
-            let loss = minus_targets(self.plain, &self.z).sum_squares() / (2u32 * n);
-            return Ball::from_rational(&(loss + penalty), width);
-        };
+        match &self.soft {
+            None => Ball::from_rational(&(self.squared_loss() + penalty), self.width()),
+            Some(_) => self.loss() + Ball::from_rational(&penalty, self.width()),
+        }
+    }
+
+    /// L(Z), as [`State::objective`].
+    pub fn loss(&self) -> Ball {
+        let width = self.width();
+        let Some(soft) = &self.soft else { return Ball::from_rational(&self.squared_loss(), width) };
         // Losses and their rounded sum: each within 2^-(bits+8); their own rounding at 80 more bits is covered by doubling the slack.
         let mut sum = Float::with_val(width, 0);
         for loss in &soft.loss {
             sum += loss;
         }
-        let mean = Ball::exact(sum) / Ball::from_integer(&n, width);
+        let mean = Ball::exact(sum) / Ball::from_integer(&Integer::from(self.plain.n), width);
         let slack = Ball::exact(Float::with_val(width, 1) >> (self.bits + 7));
-        (&mean - &slack).hull(&(&mean + &slack)) + Ball::from_rational(&penalty, width)
+        (&mean - &slack).hull(&(&mean + &slack))
+    }
+
+    fn squared_loss(&self) -> Rational {
+        minus_targets(self.plain, &self.z).sum_squares() / Integer::from(2 * self.plain.n)
+    }
+
+    /// Precision of enclosures: rounding far below the accuracy asked.
+    pub fn width(&self) -> u32 {
+        self.bits + 80
     }
 
     /// N · grad L(Z) on the grid 2^-bits or finer, each entry within the returned number of units of its exact value.
@@ -121,7 +134,7 @@ impl<'a> State<'a> {
             total += weighted_squares(Dyadic { rows: plain.k, cols: 1, exp: r.exp, m }, plain.lambda_b().unwrap_or(&zero), plain.n, b);
         }
         let n = Integer::from(plain.n);
-        let width = self.bits + 64;
+        let width = self.width();
         let norm = Ball::from_rational(&(total / Integer::from(n.square_ref())), width).sqrt();
         if units == 0.0 {
             return norm;
@@ -148,7 +161,7 @@ impl<'a> State<'a> {
         let n = Integer::from(plain.n);
         let penalty = Rational::from(2u32 * penalty(plain, v));
         let norm = v.factors[0].sum_squares() + v.h.sum_squares() + v.b.as_ref().map_or_else(Rational::new, Dyadic::sum_squares);
-        let width = self.bits + 64;
+        let width = self.width();
         let Some(soft) = &self.soft else {
             let r = minus_targets(plain, &self.z);
             let mut inner = Integer::new();

@@ -98,6 +98,17 @@ fn decompose(x: f64) -> Option<(i64, i32)> {
     Some((if x < 0.0 { -m } else { m }, e))
 }
 
+impl ExactPoint {
+    /// The nearest doubles, entry by entry.
+    pub fn to_f64(&self) -> Point {
+        Point {
+            factors: self.factors.iter().map(Dyadic::to_f64).collect(),
+            h: self.h.to_f64(),
+            b: self.b.as_ref().map(|b| b.to_f64().col(0).iter().copied().collect()),
+        }
+    }
+}
+
 impl Point {
     /// The same point with exact entries; `None` when an entry is not finite.
     pub fn to_exact(&self) -> Option<ExactPoint> {

@@ -1,6 +1,10 @@
 //! Numbers: exact rationals, rigorous enclosures, arbitrary precision.
 
+mod ball;
 mod decimal;
+mod digits;
 
+pub use ball::{Ball, root_rational, sqrt_rational};
 pub use decimal::{DecimalError, parse_decimal};
+pub use digits::decide_digits;
 pub use rug::{Integer, Rational};

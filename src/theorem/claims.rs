@@ -235,7 +235,7 @@ pub(super) const STRUCTURE: Claim = Claim {
     statement: "At every numerical minimiser, relative to the prediction's size: within-class deviations vanish, the class means' Gram matrix is the closed form's, W and the class means are aligned (W Wᵀ is the closed form's).",
     check: |i| {
         let Some(p) = &i.prediction else { return undecided("unsupported: no closed form") };
-        let reference = to_f64(&p.minimiser);
+        let reference = p.minimiser.to_f64();
         let mut worst = 0.0f64;
         for n in i.numerical() {
             worst = worst.max(structure_deviation(i, &n.solution.point, &reference));
@@ -252,10 +252,6 @@ pub(super) const STRUCTURE: Claim = Claim {
         (Some(Float::with_val(64, worst)), finding)
     },
 };
-
-pub(super) fn to_f64(p: &ExactPoint) -> Point {
-    p.to_f64()
-}
 
 /// max over H, HᵀH and W Wᵀ of relative Frobenius distances (absolute where the prediction is zero).
 fn structure_deviation(i: &Instance, point: &Point, reference: &Point) -> f64 {
@@ -291,7 +287,7 @@ pub(super) const NUCLEAR: Claim = Claim {
             let norm = |m: &faer::Mat<f64>| thin_svd(m.as_ref()).map(|(_, s, _)| s.iter().sum::<f64>());
             Some((norm(&x)? - norm(&relu)?).abs() / norm(&x)?.max(f64::MIN_POSITIVE))
         };
-        let Some(at_prediction) = nuclear(&to_f64(&p.minimiser)) else { return undecided("domain: singular values") };
+        let Some(at_prediction) = nuclear(&p.minimiser.to_f64()) else { return undecided("domain: singular values") };
         let measured = i.numerical().iter().filter_map(|n| nuclear(&n.solution.point)).fold(at_prediction, f64::max);
         // A dozen roundings of K singular values.
         let holds = at_prediction <= 1024.0 * f64::EPSILON;
