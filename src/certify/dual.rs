@@ -23,6 +23,12 @@ pub(super) struct Dual {
 /// factorization at a precision that makes its rounding invisible.
 pub(super) const CHOLESKY_MAX: usize = 256;
 
+/// Share of the class prior mixed in beyond what makes T + R nonnegative: far above f64 rounding, far below what a bound shows.
+const PRIOR_ROOM: f64 = 1e-12;
+
+/// Modes of the logits below this share of their norm count as absent in the polar repair.
+const MODE_PRESENCE: f64 = 1e-7;
+
 /// Significant bits of the double-precision tier.
 const F64_BITS: u32 = 53;
 
@@ -80,9 +86,11 @@ fn polar_repair(plain: &Plain, means: &[Float], z0: &Mat<f64>) -> Option<Vec<Flo
     let root = root_counts(plain);
     let weighted = |m: &Mat<f64>| Mat::from_fn(k, k, |i, j| m[(i, j)] * root[j]);
     let radius = plain.radius_squared().to_f64().sqrt();
-    let (u, mut s, v) = thin_svd(weighted(&to_f64(plain, means)).as_ref())?;
+    let mut r = to_f64(plain, means);
+    meet_sums(plain, &mut r);
+    let (u, mut s, v) = thin_svd(weighted(&r).as_ref())?;
     let z = weighted(z0);
-    let threshold = 1e-7 * z.norm_l2();
+    let threshold = MODE_PRESENCE * z.norm_l2();
     let zv = &z * &v;
     for (i, s) in s.iter_mut().enumerate() {
         let presence: f64 = -(0..k).map(|t| u[(t, i)] * zv[(t, i)]).sum::<f64>();
@@ -97,31 +105,44 @@ fn polar_repair(plain: &Plain, means: &[Float], z0: &Mat<f64>) -> Option<Vec<Flo
     Some(from_f64(&Mat::from_fn(k, k, |i, j| product[(i, j)] / root[j])))
 }
 
-/// θ R with the bias condition met: for free bias R first loses its weighted mean column, and for cross-entropy is mixed with the
-/// class prior until T + R >= 0.
+/// Meets the linear conditions in f64, so that the exact restoration on the grid moves entries by units of the grid only:
+/// cross-entropy loses its column means, free bias the weighted mean column.
+fn meet_sums(plain: &Plain, r: &mut Mat<f64>) {
+    let k = plain.k;
+    if !plain.mse {
+        for j in 0..k {
+            let mean = (0..k).map(|i| r[(i, j)]).sum::<f64>() / k as f64;
+            (0..k).for_each(|i| r[(i, j)] -= mean);
+        }
+    }
+    if plain.bias == Bias::Free {
+        for i in 0..k {
+            let mean = (0..k).map(|j| r[(i, j)] * plain.counts[j] as f64).sum::<f64>() / plain.n as f64;
+            (0..k).for_each(|j| r[(i, j)] -= mean);
+        }
+    }
+}
+
+/// θ R with the linear conditions met; for cross-entropy with free bias R is first mixed with the class prior until T + R >= 0.
 fn scaled_candidate(plain: &Plain, means: &[Float]) -> Option<Vec<Float>> {
     let k = plain.k;
     let n = plain.n as f64;
     let mut r = to_f64(plain, means);
-    if plain.bias == Bias::Free {
-        for i in 0..k {
-            let mean = (0..k).map(|j| r[(i, j)] * plain.counts[j] as f64).sum::<f64>() / n;
-            (0..k).for_each(|j| r[(i, j)] -= mean);
-        }
-        if !plain.mse {
-            let prior = |i: usize, j: usize| plain.counts[i] as f64 / n - f64::from(i == j);
-            let mut mix: f64 = 0.0;
-            for j in 0..k {
-                for i in 0..k {
-                    let q = r[(i, j)] + f64::from(i == j);
-                    if q < 0.0 {
-                        mix = mix.max(q / (q - plain.counts[i] as f64 / n));
-                    }
+    meet_sums(plain, &mut r);
+    if plain.bias == Bias::Free && !plain.mse {
+        let prior = |i: usize| plain.counts[i] as f64 / n;
+        let mut mix: f64 = 0.0;
+        for j in 0..k {
+            for i in 0..k {
+                let q = r[(i, j)] + f64::from(i == j);
+                if q < 0.0 {
+                    mix = mix.max(q / (q - prior(i)));
                 }
             }
-            let mix = if mix > 0.0 { (mix + 1e-12).min(1.0) } else { 0.0 };
-            r = Mat::from_fn(k, k, |i, j| (1.0 - mix) * r[(i, j)] + mix * prior(i, j));
         }
+        // A little more than enough, so that rounding leaves no entry negative.
+        let mix = if mix > 0.0 { (mix + PRIOR_ROOM).min(1.0) } else { 0.0 };
+        r = Mat::from_fn(k, k, |i, j| (1.0 - mix) * r[(i, j)] + mix * (prior(i) - f64::from(i == j)));
     }
     let root = root_counts(plain);
     let (_, s, _) = thin_svd(Mat::from_fn(k, k, |i, j| r[(i, j)] * root[j]).as_ref())?;
