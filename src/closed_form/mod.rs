@@ -1,1 +1,175 @@
-//! (module)
+//! The theorems' minimisers, at any precision: value, scalars, and an explicit point.
+//!
+//! Regimes are decided exactly, by comparing rationals; values and scalars are enclosures and never build anything of the size
+//! of the features.
+
+mod deep;
+mod entropy;
+mod frame;
+mod modes;
+mod mse;
+
+use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};
+use crate::scalar::{Ball, Rational};
+
+/// Which theorem's minimum it is: all modes alive, none, or some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regime {
+    /// Every mode is alive: the features collapse to the theorem's frame.
+    Collapsed,
+    /// The origin is the minimiser: regularisation wins.
+    Zero,
+    /// Some modes are alive (minority collapse, or a dimension below the number of modes).
+    Partial,
+}
+
+impl Regime {
+    /// `collapsed`, `zero` or `partial`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Regime::Collapsed => "collapsed",
+            Regime::Zero => "zero",
+            Regime::Partial => "partial",
+        }
+    }
+
+    /// From the number of modes alive among all.
+    fn of(alive: u64, all: u64) -> Self {
+        match alive {
+            0 => Regime::Zero,
+            n if n == all => Regime::Collapsed,
+            _ => Regime::Partial,
+        }
+    }
+}
+
+/// A scalar of a closed form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    Value(Ball),
+    List(Vec<Ball>),
+    Count(u64),
+}
+
+/// Why a problem has no closed form here.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unavailable {
+    #[error("no closed form for {0}")]
+    Unsupported(&'static str),
+    #[error("the closed form needs dim >= {least}, but dim = {dim}")]
+    Dimension { least: u64, dim: u64 },
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// What one theorem says of one problem.
+trait Form: Send + Sync {
+    fn regime(&self) -> Regime;
+    fn f_star(&self, prec: u32) -> Ball;
+    fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)>;
+    fn source(&self) -> &'static str;
+    fn minimum_dim(&self) -> u64;
+    fn conditional(&self) -> bool {
+        false
+    }
+    /// Factors, features and bias for sizes (K, d, N), on grids of `prec` bits.
+    fn minimiser(&self, sizes: (usize, usize, usize), prec: u32) -> ExactPoint;
+}
+
+/// A problem's closed form. See [`closed_form`].
+pub struct ClosedForm {
+    form: Box<dyn Form>,
+}
+
+impl ClosedForm {
+    pub fn regime(&self) -> Regime {
+        self.form.regime()
+    }
+
+    /// Enclosure of the global minimum, at working precision `prec` bits.
+    pub fn f_star(&self, prec: u32) -> Ball {
+        self.form.f_star(prec)
+    }
+
+    /// Enclosures of the theorem's scalars: `c` = K √n μ, `logit_scale` (WH = logit_scale · P Y or Y), `mean_scale` (its component
+    /// along the all-ones direction), `bias_value`, `margin` (target logit minus the others), `kappa`, `kappa_critical`,
+    /// `surviving_classes`, `singular_values` (of WH, nonincreasing).
+    pub fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
+        self.form.scalars(prec)
+    }
+
+    /// The theorem's source.
+    pub fn source(&self) -> &'static str {
+        self.form.source()
+    }
+
+    /// Whether the theorem assumes something that must be measured.
+    pub fn conditional(&self) -> bool {
+        self.form.conditional()
+    }
+
+    /// The smallest feature dimension at which the value is attained.
+    pub fn minimum_dim(&self) -> u64 {
+        self.form.minimum_dim()
+    }
+
+    /// A global minimiser, entries rounded to grids of about `prec` bits: in the coordinates of the Helmert basis for a simplex ETF
+    /// (so that d = K − 1 suffices), diagonal for orthogonal frames.
+    ///
+    /// # Errors
+    /// [`SpecError::TooLarge`] when the point would not fit in memory.
+    pub fn minimiser(&self, problem: &Problem, prec: u32) -> Result<ExactPoint, SpecError> {
+        Ok(self.form.minimiser(problem.point_sizes()?, prec))
+    }
+}
+
+/// The closed-form global minimum of a problem, where a theorem gives one.
+///
+/// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without bias), plain cross-entropy and label smoothing
+/// (balanced, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
+/// dimension must allow the minimiser; MSE without or with free bias is exact for smaller d too.
+///
+/// # Errors
+/// [`Unavailable`], saying which hypothesis fails.
+///
+/// Source: Tirer and Bruna 2022; Zhou et al. 2022; Zhu et al. 2021; Dang et al. 2023.
+///
+/// ```
+/// use ufm::{closed_form::closed_form, problem::Problem};
+/// let p = Problem::from_toml("model = 'plain'\nloss = 'mse'\nbias = 'none'\nclasses = 4\nper_class = 4\ndim = 4\nlambda_w = '0.01'\nlambda_h = '0.01'").unwrap();
+/// // c = K sqrt(n) mu = 0.08, f* = c - c^2/2.
+/// assert_eq!(closed_form(&p).unwrap().f_star(128).to_decimal(20).unwrap(), "0.076800000000000000000");
+/// ```
+pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
+    let balanced = problem.per_class();
+    let form: Box<dyn Form> = match (&problem.model, &problem.loss) {
+        (Model::Plain { lambda_w, lambda_h }, loss) => match (loss, balanced) {
+            (Loss::Mse, Some(n)) => Box::new(mse::Balanced::new(problem, n, lambda_w, lambda_h)?),
+            (Loss::Mse, None) => match (&problem.labels, &problem.bias) {
+                (Labels::Counts(counts), crate::problem::Bias::None) => {
+                    Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h))
+                }
+                _ => return Err(Unavailable::Unsupported("imbalanced classes with a bias")),
+            },
+            (Loss::Ce, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, &Rational::new())?),
+            (Loss::LabelSmoothing { smoothing }, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, smoothing)?),
+            (Loss::Ce | Loss::LabelSmoothing { .. }, None) => return Err(Unavailable::Unsupported("imbalanced cross-entropy")),
+            _ => return Err(Unavailable::Unsupported("this loss")),
+        },
+        (Model::DeepLinear { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, false)?),
+        (Model::DeepRelu { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, true)?),
+        (Model::Sphere { .. }, _) => return Err(Unavailable::Unsupported("the sphere model")),
+        (Model::MultiLabel { .. }, _) => return Err(Unavailable::Unsupported("the multi-label model")),
+    };
+    Ok(ClosedForm { form })
+}
+
+/// A whole number, exactly (to precision).
+fn whole(n: u64, prec: u32) -> Ball {
+    Ball::from_rational(&Rational::from(n), prec)
+}
+
+/// √x·y of the balanced theorems: c² = K² n λ_W λ_H, an exact rational.
+fn c_squared(k: u64, n: u64, lambda_w: &Rational, lambda_h: &Rational) -> Rational {
+    Rational::from(lambda_w * lambda_h) * Rational::from(n) * Rational::from(k) * Rational::from(k)
+}

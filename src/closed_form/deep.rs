@@ -1,0 +1,211 @@
+//! Deep linear models of any depth and class sizes, and the collapsed candidate of deep ReLU models (Tirer and Bruna 2022; Dang et
+//! al. 2023; Sukenik et al. 2023).
+
+use rug::{Float, Integer, Rational, ops::Pow};
+
+use super::{Form, Regime, Scalar, Unavailable, frame, modes::spread, whole};
+use crate::problem::{ExactPoint, Labels, Problem};
+use crate::scalar::{Ball, root_rational, sqrt_rational};
+
+/// Each mode minimises (x−1)²/2 + (p/2) κ x^{2/p}: (1−x) x^{1−2/p} = κ_k, κ_k = N Λ^{1/p} n_k^{1/p−1}; alive while κ_k <= κ_c.
+pub(super) struct Deep {
+    labels: Labels,
+    samples: u64,
+    lambdas: Vec<Rational>,
+    relu: bool,
+}
+
+/// Bits beyond the precision asked at which the root is approximated before it is enclosed.
+const ROOT_GUARD: u32 = 32;
+
+impl Deep {
+    pub fn new(problem: &Problem, lambdas: &[Rational], relu: bool) -> Result<Self, Unavailable> {
+        // Equal class sizes are balanced however they were written.
+        let labels = match problem.per_class() {
+            Some(per_class) => Labels::Balanced { classes: problem.classes(), per_class },
+            None => problem.labels.clone(),
+        };
+        let form = Deep { labels, samples: problem.samples(), lambdas: lambdas.to_vec(), relu };
+        let least = problem.classes();
+        if problem.dim < least {
+            return Err(Unavailable::Dimension { least, dim: problem.dim });
+        }
+        Ok(form)
+    }
+
+    fn p(&self) -> u32 {
+        self.lambdas.len() as u32
+    }
+
+    fn product(&self) -> Rational {
+        self.lambdas.iter().fold(Rational::from(1), |product, l| product * l)
+    }
+
+    /// The distinct class sizes with how many classes have each; one entry when balanced.
+    fn groups(&self) -> Vec<(u64, u64)> {
+        match &self.labels {
+            Labels::Balanced { classes, per_class } => vec![(*per_class, *classes)],
+            Labels::Counts(counts) => {
+                let mut sorted = counts.clone();
+                sorted.sort_unstable_by(|a, b| b.cmp(a));
+                sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len() as u64)).collect()
+            }
+            Labels::TagSets { .. } => vec![],
+        }
+    }
+
+    /// κ^p = N^p Λ / n^{p−1}, exactly.
+    fn kappa_power(&self, n: u64) -> Rational {
+        let p = self.p();
+        self.product() * Rational::from((Integer::from(self.samples).pow(p), Integer::from(n).pow(p - 1)))
+    }
+
+    /// κ_c^p = (p−2)^{p−2} / (p−1)^{2p−2}, exactly.
+    fn critical_power(&self) -> Rational {
+        let p = self.p();
+        // 0^0 = 1: two factors die at κ = 1.
+        Rational::from((Integer::from(p - 2).pow(p - 2), Integer::from(p - 1).pow(2 * p - 2)))
+    }
+
+    /// The largest root x of (1−x) x^{1−2/p} = κ, or zero beyond the critical κ (at it: the larger minimiser, but zero for p = 2).
+    fn root(&self, n: u64, prec: u32) -> Ball {
+        let p = self.p();
+        let power = self.kappa_power(n);
+        if power > self.critical_power() {
+            return Ball::zero(prec);
+        }
+        let kappa = root_rational(&power, p, prec);
+        if p == 2 {
+            return whole(1, prec) - kappa;
+        }
+        if power == self.critical_power() {
+            return Ball::from_rational(&Rational::from((p - 2, p - 1)), prec);
+        }
+        self.largest_t(&power, prec).powi(p)
+    }
+
+    /// The largest root t of F(t) = t^{p−2} − t^{2p−2} − κ: Newton's method from t = 1, where F is decreasing and concave down to it,
+    /// then a bracket whose ends have certain signs.
+    fn largest_t(&self, power: &Rational, prec: u32) -> Ball {
+        let p = self.p();
+        let width = prec + ROOT_GUARD;
+        let kappa = root_rational(power, p, width);
+        let value = |t: &Ball| &(&t.powi(p - 2) - &t.powi(2 * p - 2)) - &kappa;
+        let mut t = Float::with_val(width, 1);
+        // Quadratic convergence: each step doubles the correct bits; near the threshold the first few only halve the distance.
+        for _ in 0..64 + 2 * (32 - width.leading_zeros()) {
+            let low = Float::with_val(width, (&t).pow(p - 3));
+            let high = Float::with_val(width, (&t).pow(2 * p - 3));
+            let slope = Float::with_val(width, &low * (p - 2)) - Float::with_val(width, &high * (2 * p - 2));
+            let step = value(&Ball::exact(t.clone())).mid() / slope;
+            let done = step.get_exp().is_none_or(|e| e < 8 - width as i32);
+            t -= step;
+            if done {
+                break;
+            }
+        }
+        let mut distance = Float::with_val(width, 1) >> (prec + ROOT_GUARD / 2);
+        loop {
+            let below = Float::with_val(width, &t - &distance);
+            let above = Float::with_val(width, &t + &distance);
+            if value(&Ball::exact(below.clone())).is_positive() && value(&Ball::exact(above.clone())).is_negative() {
+                return Ball::exact(below).hull(&Ball::exact(above));
+            }
+            if distance > 1 {
+                return Ball::whole(prec);
+            }
+            distance <<= 4;
+        }
+    }
+
+    fn survivors(&self) -> u64 {
+        let critical = self.critical_power();
+        let alive = |n: u64| if self.p() == 2 { self.kappa_power(n) < critical } else { self.kappa_power(n) <= critical };
+        self.groups().iter().filter(|&&(n, _)| alive(n)).map(|&(_, classes)| classes).sum()
+    }
+
+    fn classes(&self) -> u64 {
+        self.groups().iter().map(|&(_, classes)| classes).sum()
+    }
+}
+
+impl Form for Deep {
+    fn regime(&self) -> Regime {
+        Regime::of(self.survivors(), self.classes())
+    }
+
+    fn f_star(&self, prec: u32) -> Ball {
+        let mut value = Ball::zero(prec);
+        for (n, classes) in self.groups() {
+            let x = self.root(n, prec);
+            let one = whole(1, prec);
+            let mode = (&one - &x) * (&one + &(&x * &whole(u64::from(self.p() - 1), prec)));
+            let weight = Rational::from(n) * Rational::from(classes) / Rational::from(self.samples) / 2u32;
+            value = value + mode * Ball::from_rational(&weight, prec);
+        }
+        value
+    }
+
+    fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
+        if let Labels::Balanced { per_class, .. } = self.labels {
+            let kappa = root_rational(&self.kappa_power(per_class), self.p(), prec);
+            let critical = root_rational(&self.critical_power(), self.p(), prec);
+            return vec![
+                ("kappa", Scalar::Value(kappa)),
+                ("kappa_critical", Scalar::Value(critical)),
+                ("logit_scale", Scalar::Value(self.root(per_class, prec))),
+            ];
+        }
+        let value = |n: u64| sqrt_rational(&Rational::from(n), prec) * self.root(n, prec);
+        let list = self.groups().into_iter().flat_map(|(n, classes)| vec![value(n); classes as usize]).collect();
+        vec![("surviving_classes", Scalar::Count(self.survivors())), ("singular_values", Scalar::List(list))]
+    }
+
+    fn source(&self) -> &'static str {
+        if self.relu {
+            "Tirer and Bruna, ICML 2022 (arXiv 2202.08087), under their nuclear norm equality: the collapsed candidate"
+        } else {
+            "Dang et al., ICML 2023 (arXiv 2301.00437); Tirer and Bruna, ICML 2022 (arXiv 2202.08087) for three factors"
+        }
+    }
+
+    fn conditional(&self) -> bool {
+        self.relu
+    }
+
+    fn minimum_dim(&self) -> u64 {
+        self.classes()
+    }
+
+    /// Every factor diagonal and nonnegative: λ_j σ_j² = (Λ n_k x_k²)^{1/p} on mode k.
+    fn minimiser(&self, (k, d, n): (usize, usize, usize), prec: u32) -> ExactPoint {
+        let width = prec + frame::GUARD;
+        let counts = match &self.labels {
+            Labels::Balanced { per_class, .. } => vec![*per_class; k],
+            Labels::Counts(counts) => counts.clone(),
+            Labels::TagSets { .. } => vec![],
+        };
+        let product = Ball::from_rational(&self.product(), width);
+        let mut energies: Vec<Ball> = Vec::with_capacity(k);
+        let roots: Vec<(u64, Ball)> = self.groups().into_iter().map(|(n, _)| (n, self.root(n, width))).collect();
+        for &n in &counts {
+            let x = roots.iter().find(|(size, _)| *size == n).map_or_else(|| Ball::zero(width), |(_, x)| x.clone());
+            energies.push((&product * &(&whole(n, width) * &x.square())).root(self.p()));
+        }
+        let diagonal = |lambda: &Rational, scale: Option<&[u64]>, rows: usize, cols: usize| {
+            let mut m = vec![Float::new(width); rows * cols];
+            for (class, energy) in energies.iter().enumerate() {
+                let mut square = energy / &Ball::from_rational(lambda, width);
+                if let Some(counts) = scale {
+                    square = square / whole(counts[class], width);
+                }
+                m[class * cols + class] = square.sqrt().mid();
+            }
+            frame::on_grid(rows, cols, &m, prec)
+        };
+        let columns = diagonal(&self.lambdas[0], Some(&counts), d, k);
+        let last = self.lambdas.len() - 1;
+        let factors = (1..=last).map(|j| diagonal(&self.lambdas[j], None, if j == last { k } else { d }, d)).collect();
+        ExactPoint { factors, h: spread(&columns, &counts, n), b: None }
+    }
+}
