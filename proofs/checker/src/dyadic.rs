@@ -130,25 +130,17 @@ impl Mul for &Dyadic {
     }
 }
 
-impl Ord for Dyadic {
-    fn cmp(&self, other: &Dyadic) -> Ordering {
-        (self - other).m.cmp(&BigInt::zero())
-    }
-}
-
 impl PartialOrd for Dyadic {
     fn partial_cmp(&self, other: &Dyadic) -> Option<Ordering> {
-        Some(self.cmp(other))
+        Some((self - other).m.cmp(&BigInt::zero()))
     }
 }
 
 impl PartialEq for Dyadic {
     fn eq(&self, other: &Dyadic) -> bool {
-        self.cmp(other) == Ordering::Equal
+        (self - other).is_zero()
     }
 }
-
-impl Eq for Dyadic {}
 
 impl fmt::Display for Dyadic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

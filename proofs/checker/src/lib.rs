@@ -26,7 +26,7 @@ pub const MAX_CERTIFICATE: u64 = 256 << 20;
 pub const MAX_PROBLEM: u64 = 1 << 20;
 
 /// What [`check`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The claim holds.
     Verified(Claim),
@@ -48,7 +48,7 @@ pub enum Kind {
 }
 
 /// A verified bound: the quantity `name` of FORMAT.md is at most (`at_most`) or at least `value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bound {
     pub name: &'static str,
     pub at_most: bool,
@@ -57,7 +57,7 @@ pub struct Bound {
 }
 
 /// A verified claim about one point (W, H, b) of one problem: its kind, and bounds in the certificate's order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     pub kind: Kind,
     pub bounds: Vec<Bound>,

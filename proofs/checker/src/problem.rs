@@ -45,15 +45,10 @@ impl Problem {
     /// What makes the file unreadable, invalid or different from the plain model.
     pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
-        let file = Fields(fields(text)?);
-        let choice = |name: &str, options: &[&str]| {
-            let found = file.string(name)?;
-            let index = options.iter().position(|o| *o == found);
-            index.ok_or_else(|| format!("{name} = `{}`; this checker knows {}", found.escape_default(), options.join(", ")))
-        };
-        choice("model", &["plain"])?;
-        let ce = choice("loss", &["mse", "ce"])? == 1;
-        let bias = [Bias::None, Bias::Free, Bias::Regularized][choice("bias", &["none", "free", "regularized"])?];
+        let file = Fields::read(text)?;
+        file.choice("model", &["plain"])?;
+        let ce = file.choice("loss", &["mse", "ce"])? == 1;
+        let bias = [Bias::None, Bias::Free, Bias::Regularized][file.choice("bias", &["none", "free", "regularized"])?];
         let (classes, samples, sizes) = file.sizes()?;
         let dim = file.count("dim")?;
         if (bias == Bias::Regularized) != file.get("lambda_b").is_some() {
@@ -77,90 +72,68 @@ impl Problem {
     }
 }
 
-/// A value as written: a string's content, a bare number, or a list of bare numbers.
-#[derive(Debug)]
-enum Value<'a> {
-    Text(&'a str),
-    Number(&'a str),
-    List(Vec<&'a str>),
+/// A value as written: how it is spelled, and the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Quoted,
+    Bare,
+    List,
 }
+type Value<'a> = (Spelling, &'a str);
 
 const KNOWN: [&str; 10] = ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b"];
+const BLANK: [char; 2] = [' ', '\t'];
 
 /// The `key = value` lines; every other construct of TOML is refused.
-fn fields(text: &str) -> Result<Vec<(&str, Value<'_>)>, String> {
-    let mut found: Vec<(&str, Value<'_>)> = Vec::new();
-    for (i, line) in text.split('\n').enumerate() {
-        let unread = |what: &str| format!("problem file, line {}: {what}", i + 1);
-        if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(unread("a control character"));
-        }
-        let line = line.trim_matches([' ', '\t']);
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (key, rest) = line.split_once('=').ok_or_else(|| unread("not `key = value`"))?;
-        let key = key.trim_end_matches([' ', '\t']);
-        if !KNOWN.contains(&key) {
-            return Err(unread("a key that the plain model does not have"));
-        }
-        if found.iter().any(|(k, _)| *k == key) {
-            return Err(unread("a key given twice"));
-        }
-        let (value, tail) = value(rest.trim_start_matches([' ', '\t'])).ok_or_else(|| unread("a value this checker does not read"))?;
-        let tail = tail.trim_start_matches([' ', '\t']);
-        if !tail.is_empty() && !tail.starts_with('#') {
-            return Err(unread("text after the value"));
-        }
-        found.push((key, value));
-    }
-    Ok(found)
-}
-
-/// The value at the start of `text`, and what follows it.
-fn value(text: &str) -> Option<(Value<'_>, &str)> {
-    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
-        let (content, tail) = text[1..].split_once(quote)?;
-        return (quote == '\'' || !content.contains('\\')).then_some((Value::Text(content), tail));
-    }
-    if let Some(inner) = text.strip_prefix('[') {
-        let (inner, tail) = inner.split_once(']')?;
-        let mut items: Vec<&str> = inner.split(',').map(|item| item.trim_matches([' ', '\t'])).collect();
-        if items.last() == Some(&"") {
-            items.pop();
-        }
-        return Some((Value::List(items), tail));
-    }
-    let end = text.find([' ', '\t', '#']).unwrap_or(text.len());
-    (end > 0).then_some((Value::Number(&text[..end]), &text[end..]))
-}
-
 struct Fields<'a>(Vec<(&'a str, Value<'a>)>);
 
 impl<'a> Fields<'a> {
-    fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    fn read(text: &'a str) -> Result<Self, String> {
+        let mut found: Vec<(&str, Value<'_>)> = Vec::new();
+        for (i, line) in text.split('\n').map(|line| line.trim_matches(BLANK)).enumerate() {
+            let refuse = |what: &str| Err(format!("problem file, line {}: {what}", i + 1));
+            if line.chars().any(|c| c.is_control() && c != '\t') {
+                return refuse("a control character");
+            }
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (key, rest) = line.split_once('=').unwrap_or((line, ""));
+            let key = key.trim_end_matches(BLANK);
+            if !KNOWN.contains(&key) || found.iter().any(|(k, _)| *k == key) {
+                return refuse("a key given twice, or one that the plain model does not have");
+            }
+            match value(rest.trim_start_matches(BLANK)) {
+                Some((value, tail)) if tail.is_empty() || tail.trim_start_matches(BLANK).starts_with('#') => found.push((key, value)),
+                _ => return refuse("a value this checker does not read"),
+            }
+        }
+        Ok(Fields(found))
     }
 
-    fn string(&self, name: &str) -> Result<&'a str, String> {
-        match self.get(name) {
-            Some(Value::Text(text)) => Ok(text),
-            _ => Err(format!("`{name}` must be given, as a string")),
-        }
+    fn get(&self, name: &str) -> Option<Value<'a>> {
+        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// The position of a string among its options.
+    fn choice(&self, name: &str, options: &[&str]) -> Result<usize, String> {
+        let index = options.iter().position(|o| self.get(name) == Some((Spelling::Quoted, o)));
+        index.ok_or_else(|| format!("`{name}` must be given; this checker knows \"{}\"", options.join("\", \"")))
     }
 
     fn count(&self, name: &str) -> Result<usize, String> {
-        match self.get(name) {
-            Some(Value::Number(text)) => count(text).ok_or_else(|| format!("`{name}` must be an integer from 1 to 10^18")),
-            _ => Err(format!("`{name}` must be given, as an integer")),
-        }
+        let count = self.get(name).filter(|(spelling, _)| *spelling == Spelling::Bare).and_then(|(_, text)| count(text));
+        count.ok_or_else(|| format!("`{name}` must be given, as an integer from 1 to 10^18"))
     }
 
     /// K, N and the class sizes, from `class_counts` or from `classes` and `per_class`.
     fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
         let (classes, samples, sizes) = match (self.get("class_counts"), self.get("classes"), self.get("per_class")) {
-            (Some(Value::List(items)), None, None) => {
-                let counts: Vec<usize> = items.iter().map(|t| count(t)).collect::<Option<_>>().ok_or("`class_counts` has a bad entry")?;
+            (Some((Spelling::List, list)), None, None) => {
+                let list = list.trim_end_matches(BLANK);
+                let items = list.strip_suffix(',').unwrap_or(list).split(',');
+                let counts: Option<Vec<usize>> = items.map(|item| count(item.trim_matches(BLANK))).collect();
+                let counts = counts.ok_or("`class_counts` must be a list of integers from 1 to 10^18")?;
                 (counts.len(), counts.iter().map(|&n| n as u128).sum(), Sizes::Listed(counts))
             }
             (None, Some(_), Some(_)) => {
@@ -180,16 +153,29 @@ impl<'a> Fields<'a> {
     /// A bare TOML float denotes a binary number elsewhere; up to 15 significant digits its shortest decimal is the
     /// one written, and only those are accepted.
     fn decimal(&self, name: &str) -> Result<(BigInt, i64), String> {
-        let (text, bare) = match self.get(name) {
-            Some(Value::Text(text)) => (*text, false),
-            Some(Value::Number(text)) => (*text, true),
-            _ => return Err(format!("`{name}` must be given, as a decimal")),
-        };
-        let read = decimal(text).filter(|(digits, _, _)| !bare || (bare_number(text) && digits.trim_start_matches('0').len() <= 15));
-        let (digits, negative, power) = read.ok_or_else(|| format!("`{name}` is not a decimal this checker reads"))?;
-        let m = BigInt::parse_bytes(digits.as_bytes(), 10).filter(|_| !negative);
-        Ok((m.ok_or_else(|| format!("`{name}` must be positive"))?, power))
+        let quoted = |spelling: Spelling| spelling == Spelling::Quoted;
+        let exact = |text: &str, digits: &str| bare_number(text) && digits.trim_start_matches('0').len() <= 15;
+        let read = self.get(name).filter(|(s, _)| *s != Spelling::List).and_then(|(spelling, text)| {
+            let (digits, power) = decimal(text)?;
+            let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
+            (quoted(spelling) || exact(text, &digits)).then_some((m, power))
+        });
+        read.ok_or_else(|| format!("`{name}` must be given, as a positive decimal (at most 15 significant digits without quotes)"))
     }
+}
+
+/// The value at the start of `text`, and what follows it.
+fn value(text: &str) -> Option<(Value<'_>, &str)> {
+    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+        let (content, tail) = text[1..].split_once(quote)?;
+        return (quote == '\'' || !content.contains('\\')).then_some(((Spelling::Quoted, content), tail));
+    }
+    if let Some(inner) = text.strip_prefix('[') {
+        let (inner, tail) = inner.split_once(']')?;
+        return Some(((Spelling::List, inner), tail));
+    }
+    let end = text.find([' ', '\t', '#']).unwrap_or(text.len());
+    (end > 0).then_some(((Spelling::Bare, &text[..end]), &text[end..]))
 }
 
 const MAX_COUNT: usize = 1_000_000_000_000_000_000;
@@ -199,24 +185,23 @@ fn count(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| plain && (1..=MAX_COUNT).contains(n))
 }
 
-/// `[sign]digits[.digits][e[sign]digits]` as (all digits, negative, power of ten); at most 2000 characters and 10^±2000.
-fn decimal(text: &str) -> Option<(String, bool, i64)> {
+/// `[+]digits[.digits][e[sign]digits]` as (all digits, power of ten); at most 2000 characters and 10^±2000.
+fn decimal(text: &str) -> Option<(String, i64)> {
     let all_digits = |s: &str| !s.is_empty() && s.bytes().all(|c| c.is_ascii_digit());
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     if text.len() > 2000 || !all_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)) {
         return None;
     }
     let exponent: i64 = exponent.parse().ok().filter(|e: &i64| e.abs() <= 2000)?;
-    let unsigned = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let unsigned = mantissa.strip_prefix('+').unwrap_or(mantissa);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let digits = [whole, fraction].concat();
-    all_digits(&digits).then_some((digits, mantissa.starts_with('-'), exponent - fraction.len() as i64))
+    all_digits(&digits).then_some((digits, exponent - fraction.len() as i64))
 }
 
 /// Whether a decimal is spelled as a TOML number: no plus sign, no leading zeros, digits on both sides of the point.
 fn bare_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let mantissa = unsigned.split(['e', 'E']).next().unwrap_or("");
+    let mantissa = text.split(['e', 'E']).next().unwrap_or("");
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    !text.starts_with('+') && !whole.is_empty() && !fraction.is_empty() && (whole.len() == 1 || !whole.starts_with('0'))
+    !whole.starts_with('+') && !whole.is_empty() && !fraction.is_empty() && (whole.len() == 1 || !whole.starts_with('0'))
 }
