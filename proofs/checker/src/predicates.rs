@@ -10,7 +10,7 @@ use crate::dyadic::Dyadic;
 use crate::matrix::Mat;
 use crate::problem::{Bias, Problem};
 use crate::reader::{Fail, rejected};
-use crate::series::cross_entropy;
+use crate::series::Fixed;
 
 /// W (K x d), H (d x N) and b (K x 1) of a point or of a direction.
 pub(crate) struct Triple {
@@ -77,7 +77,7 @@ impl<'a> Instance<'a> {
     pub fn scaled_upper(&self) -> Result<Dyadic, Fail> {
         let z = self.point_logits()?;
         let loss = if self.problem.ce {
-            cross_entropy(self.precision).loss_upper(&z, &self.labels).times(&2.into())
+            Fixed::new(self.precision).loss_upper(&z, &self.labels).times(&2.into())
         } else {
             self.minus_targets(&z)?.norm_squared()
         };
@@ -112,7 +112,7 @@ impl<'a> Instance<'a> {
             if q.m.iter().any(|x| *x < BigInt::zero()) {
                 return rejected(line, "P3: a column of R plus its target has a negative entry");
             }
-            energy = cross_entropy(self.precision).entropy_lower(&q, &self.counts).times(&2.into());
+            energy = Fixed::new(self.precision).entropy_lower(&q, &self.counts).times(&2.into());
         } else {
             for k in 0..p.classes {
                 let row: Dyadic = Dyadic { m: rt.row(k).iter().map(|x| x * x).sum(), e: 2 * rt.e };
@@ -160,7 +160,7 @@ impl<'a> Instance<'a> {
         if !self.problem.ce {
             return Ok(Slope { low: self.minus_targets(&z)?, slack: None });
         }
-        let (p, slack) = cross_entropy(self.precision).softmax(&z);
+        let (p, slack) = Fixed::new(self.precision).softmax(&z);
         Ok(Slope { low: self.minus_targets(&p)?, slack: Some(slack) })
     }
 

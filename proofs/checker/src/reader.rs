@@ -46,15 +46,6 @@ impl<'a> Reader<'a> {
         Ok(line)
     }
 
-    /// The next line as exactly `N` fields between single spaces.
-    fn fields<const N: usize>(&mut self, form: &str) -> Result<[&'a [u8]; N], Fail> {
-        let line = self.next_line()?;
-        let mut fields = line.splitn(N + 1, |&c| c == b' ');
-        let mut out = [&line[..0]; N];
-        let complete = out.iter_mut().all(|slot| fields.next().map(|f| *slot = f).is_some());
-        if complete && fields.next().is_none() { Ok(out) } else { self.reject(format!("expected `{form}`, found `{}`", shown(line))) }
-    }
-
     /// The next line as the given words followed by one field.
     pub fn field_after(&mut self, words: &str) -> Result<&'a [u8], Fail> {
         let line = self.next_line()?;
@@ -82,19 +73,13 @@ impl<'a> Reader<'a> {
     /// Memory follows the entries that are really there: a header promising more than the rest of the file could hold is
     /// refused. A matrix without columns has no row lines.
     pub fn matrix(&mut self, name: &str, rows: usize, cols: Result<usize, usize>) -> Result<Mat, Fail> {
-        let [found, found_rows, found_cols, exponent] = self.fields(&format!("{name} ROWS COLS EXP"))?;
-        if found != name.as_bytes() {
-            return self.reject(format!("expected section `{name}`, found `{}`", shown(found)));
-        }
-        let count = |field: &[u8]| integer(field).and_then(|n| usize::try_from(n).ok());
-        let (Some(found_rows), Some(found_cols), Some(e)) = (count(found_rows), count(found_cols), exponent_of(exponent)) else {
-            return self.reject("the header holds a number that is not canonical or out of range");
+        let header: Vec<&[u8]> = self.field_after(name)?.splitn(4, |&c| c == b' ').collect();
+        let size = |i: usize| header.get(i).and_then(|f| integer(f)).and_then(|n| usize::try_from(n).ok());
+        let (Some(found_rows), Some(found_cols), Some(e), 3) = (size(0), size(1), header.get(2).and_then(|f| exponent(f)), header.len())
+        else {
+            return self.reject("the header is not `NAME ROWS COLS EXP` with canonical numbers in range");
         };
-        let fits = match cols {
-            Ok(cols) => found_cols == cols,
-            Err(most) => found_cols <= most,
-        };
-        if found_rows != rows || !fits {
+        if found_rows != rows || cols.is_ok_and(|cols| found_cols != cols) || cols.is_err_and(|most| found_cols > most) {
             return self.reject(format!("`{name}` is {found_rows} x {found_cols}, which is not the problem's size"));
         }
         let cols = found_cols;
@@ -151,7 +136,7 @@ pub(crate) fn integer(field: &[u8]) -> Option<i64> {
     std::str::from_utf8(field).ok().filter(|_| plausible)?.parse().ok()
 }
 
-fn exponent_of(field: &[u8]) -> Option<i64> {
+fn exponent(field: &[u8]) -> Option<i64> {
     integer(field).filter(|e| e.abs() <= MAX_EXPONENT)
 }
 
@@ -167,5 +152,5 @@ fn hexadecimal(field: &[u8]) -> Option<BigInt> {
 
 fn dyadic(field: &[u8]) -> Option<Dyadic> {
     let star = field.iter().position(|&c| c == b'*')?;
-    Some(Dyadic { m: hexadecimal(&field[..star])?, e: exponent_of(field[star..].strip_prefix(b"*2^")?)? })
+    Some(Dyadic { m: hexadecimal(&field[..star])?, e: exponent(field[star..].strip_prefix(b"*2^")?)? })
 }
