@@ -1,1 +1,232 @@
+//! An independent checker of `ufm` certificates: exact integers only, no code shared with the solver.
+//!
+//! The predicates are stated in `proofs/FORMAT.md`. [`check`] evaluates them on the problem file and the certificate and
+//! trusts nothing else.
 
+mod dyadic;
+mod matrix;
+mod predicates;
+mod problem;
+mod reader;
+mod series;
+
+use std::fmt;
+
+use num_bigint::BigInt;
+use sha2::{Digest, Sha256};
+
+pub use dyadic::Dyadic;
+use predicates::{Instance, Triple};
+use problem::{Bias, Problem};
+use reader::{Fail, Reader, require, shown};
+
+/// Largest certificate read, in bytes.
+pub const MAX_CERTIFICATE: u64 = 256 << 20;
+/// Largest problem file read, in bytes.
+pub const MAX_PROBLEM: u64 = 1 << 20;
+
+/// What [`check`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The claim holds.
+    Verified(Claim),
+    /// The certificate is malformed, or one of its predicates could not be confirmed.
+    Rejected { line: usize, reason: String },
+    /// The problem or the version is not one this checker knows.
+    Unsupported(String),
+}
+
+/// The three kinds of claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The point's objective is within a known distance of the global minimum.
+    Gap,
+    /// The gradient is small, and the objective curves downwards along some direction.
+    StrictSaddle,
+    /// The gradient is not zero.
+    NotCritical,
+}
+
+/// A verified bound: the quantity `name` of FORMAT.md is at most (`at_most`) or at least `value`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    pub name: &'static str,
+    pub at_most: bool,
+    pub value: Dyadic,
+    line: usize,
+}
+
+/// A verified claim about one point (W, H, b) of one problem: its kind, and bounds in the certificate's order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub kind: Kind,
+    pub bounds: Vec<Bound>,
+}
+
+impl Claim {
+    /// The bound of that name.
+    pub fn bound(&self, name: &str) -> Option<&Dyadic> {
+        self.bounds.iter().find(|b| b.name == name).map(|b| &b.value)
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self.kind {
+            Kind::Gap => "the point is a global minimum up to the gap:",
+            Kind::StrictSaddle => "the point is critical up to its gradient, and the objective curves downwards there:",
+            Kind::NotCritical => "the point is not critical:",
+        })?;
+        self.bounds.iter().try_for_each(|Bound { name, at_most, value, .. }| {
+            let (sign, what) = (if *at_most { "<=" } else { ">=" }, words(name));
+            write!(out, "\n  {what} {sign} {value}  ({sign} {})", value.decimal(*at_most))
+        })
+    }
+}
+
+/// What the quantity called `name` is.
+fn words(name: &str) -> &'static str {
+    match name {
+        "lower" => "objective at every point",
+        "upper" => "objective at this point",
+        "gap" => "distance of that objective from the global minimum",
+        "within-class" => "within-class variability, (1/N) sum of ||h_i - class mean||^2,",
+        "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
+        "fit" => "fit, the Fenchel-Young term of the loss,",
+        "gradient" => "norm of the gradient at this point",
+        _ => "second derivative along the unit direction",
+    }
+}
+
+/// Checks a certificate against its problem file, both given as the files' bytes.
+///
+/// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
+///
+/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse` or `ce`.
+///
+/// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
+/// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
+///
+/// Errors: [`Outcome::Rejected`] names the first line that is malformed, or the line of the predicate that could not be
+/// confirmed; [`Outcome::Unsupported`] says what this checker does not know. It does not panic.
+///
+/// ```
+/// use ufm_check::{Outcome, check};
+/// let problem = b"model = \"plain\"\nloss = \"ce\"\nbias = \"none\"\nclasses = 2\nper_class = 1\ndim = 1\nlambda_w = 1\nlambda_h = 1\n";
+/// let certificate = b"ufm-certificate 2\n";
+/// assert!(matches!(check(problem, certificate), Outcome::Unsupported(_)));
+/// ```
+pub fn check(problem: &[u8], certificate: &[u8]) -> Outcome {
+    match run(problem, certificate) {
+        Ok(claim) => Outcome::Verified(claim),
+        Err(Fail::Rejected { line, reason }) => Outcome::Rejected { line, reason },
+        Err(Fail::Unsupported(reason)) => Outcome::Unsupported(reason),
+    }
+}
+
+fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
+    if bytes.len() as u64 > MAX_PROBLEM || certificate.len() as u64 > MAX_CERTIFICATE {
+        return Err(Fail::Unsupported("a file beyond the size limit (problem 1 MB, certificate 256 MB)".into()));
+    }
+    let problem = Problem::parse(bytes).map_err(Fail::Unsupported)?;
+    let mut reader = Reader::new(certificate);
+    let version = reader.field_after("ufm-certificate")?;
+    match reader::integer(version) {
+        Some(1) => {}
+        Some(other) => return Err(Fail::Unsupported(format!("version {other} of the format; this checker knows version 1"))),
+        None => return reader.reject("the version is not a canonical INT"),
+    }
+    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if reader.field_after("problem sha256")? != digest.as_bytes() {
+        return reader.reject(format!("the certificate is not about this problem, whose sha256 is {digest}"));
+    }
+    let kind = reader.field_after("kind")?;
+    if ![&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind) {
+        return reader.reject(format!("unknown kind `{}`", shown(kind)));
+    }
+    let precision = reader::integer(reader.field_after("precision")?).filter(|p| (32..=100_000).contains(p));
+    let Some(precision) = precision else {
+        return reader.reject("precision is an integer from 32 to 100000");
+    };
+    let point = triple(&mut reader, &problem, ["W", "H", "b"])?;
+    let instance = Instance::new(&problem, &point, precision as usize);
+    match kind {
+        b"gap" => gap(&mut reader, &instance),
+        b"strict-saddle" => strict_saddle(&mut reader, &instance),
+        _ => not_critical(&mut reader, &instance),
+    }
+}
+
+/// The three sections of a point or a direction; the bias is there unless the problem has none.
+fn triple(reader: &mut Reader<'_>, problem: &Problem, [w, h, b]: [&str; 3]) -> Result<Triple, Fail> {
+    Ok(Triple {
+        w: reader.matrix(w, problem.classes, Ok(problem.dim))?,
+        h: reader.matrix(h, problem.dim, Ok(problem.samples))?,
+        b: if problem.bias == Bias::None { None } else { Some(reader.matrix(b, problem.classes, Ok(1))?) },
+    })
+}
+
+fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {
+    let (p, classes) = (instance.problem, instance.problem.classes);
+    let dual_line = reader.line + 1;
+    let rt = reader.matrix("R", classes, Ok(classes))?.transpose();
+    let factor_line = reader.line + 1;
+    let factor = reader.matrix("L", classes, Err(classes))?;
+    let mut bounds = vec![claimed(reader, "lower", false)?];
+    for name in ["upper", "gap", "within-class", "self-duality", "fit"] {
+        bounds.push(claimed(reader, name, true)?);
+    }
+    if reader.starts_with("claim gradient") {
+        bounds.push(claimed(reader, "gradient", true)?);
+    }
+    reader.end()?;
+
+    let [lower, upper, gap, within, duality, fit, gradient @ ..] = bounds.as_slice() else {
+        return reader.reject("a claim is missing");
+    };
+    let g = &gap.value;
+    let twice = g.times(&(2 * &p.q));
+    let samples = BigInt::from(p.samples);
+    require(&upper.value - &lower.value <= *g, gap.line, "the gap is smaller than claimed upper - claimed lower")?;
+    require(twice <= within.value.times(&(&p.h * samples)), within.line, "within-class is smaller than 2 gap / (lambda_H N)")?;
+    require(twice <= duality.value.times(&p.w), duality.line, "self-duality is smaller than 2 gap / lambda_W")?;
+    require(*g <= fit.value, fit.line, "fit is smaller than the gap")?;
+    let dual = instance.scaled_lower(&rt, dual_line)?;
+    require(lower.value.times(&instance.lower_scale()) <= dual, lower.line, "the dual matrix does not give this lower bound")?;
+    instance.radius(&rt, &factor, factor_line)?;
+    let primal = instance.scaled_upper()?;
+    require(primal <= upper.value.times(&instance.upper_scale()), upper.line, "the objective is not confirmed to be at most this")?;
+    gradient.iter().try_for_each(|bound| small_gradient(instance, bound))?;
+    Ok(Claim { kind: Kind::Gap, bounds })
+}
+
+fn strict_saddle(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {
+    let line = reader.line + 1;
+    let direction = triple(reader, instance.problem, ["dW", "dH", "db"])?;
+    let (gradient, curvature) = (claimed(reader, "gradient", true)?, claimed(reader, "curvature", true)?);
+    reader.end()?;
+    require(curvature.value.is_negative(), curvature.line, "the curvature must be negative")?;
+    require(!direction.is_zero(), line, "the direction is zero")?;
+    small_gradient(instance, &gradient)?;
+    let curved = instance.curvature_at_most(&direction, &curvature.value)?;
+    require(curved, curvature.line, "the curvature is not confirmed to be at most this")?;
+    Ok(Claim { kind: Kind::StrictSaddle, bounds: vec![gradient, curvature] })
+}
+
+fn not_critical(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {
+    let gradient = claimed(reader, "gradient", false)?;
+    reader.end()?;
+    require(!gradient.value.is_negative() && !gradient.value.is_zero(), gradient.line, "the gradient must be positive")?;
+    require(instance.gradient_at_least(&gradient.value)?, gradient.line, "the gradient is not confirmed to be at least this")?;
+    Ok(Claim { kind: Kind::NotCritical, bounds: vec![gradient] })
+}
+
+fn small_gradient(instance: &Instance<'_>, bound: &Bound) -> Result<(), Fail> {
+    require(!bound.value.is_negative(), bound.line, "a norm cannot be negative")?;
+    require(instance.gradient_at_most(&bound.value)?, bound.line, "the gradient is not confirmed to be at most this")
+}
+
+fn claimed(reader: &mut Reader<'_>, name: &'static str, at_most: bool) -> Result<Bound, Fail> {
+    let value = reader.claim(name, if at_most { "<=" } else { ">=" })?;
+    Ok(Bound { name, at_most, value, line: reader.line })
+}

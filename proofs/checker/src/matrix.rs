@@ -1,0 +1,154 @@
+//! Matrices of integers on a common dyadic grid, with exact products and combinations.
+
+use num_bigint::BigInt;
+use num_traits::{One, Signed, ToPrimitive, Zero};
+
+use crate::dyadic::{Dyadic, shifted};
+use crate::reader::Fail;
+
+/// The entries m_ij · 2^e, row by row.
+#[derive(Debug, Clone)]
+pub(crate) struct Mat {
+    pub rows: usize,
+    pub cols: usize,
+    pub e: i64,
+    pub m: Vec<BigInt>,
+}
+
+/// Largest size in bits of one computed matrix: exponents that are far apart must not exhaust the memory.
+const MATRIX_BITS: u128 = 8 << 32;
+/// Digits per entry beyond which a product is left to the big integers' own multiplication.
+const MAX_DIGITS: usize = 24;
+
+fn room(entries: usize, bits: u64) -> Result<(), Fail> {
+    if entries as u128 * u128::from(bits) <= MATRIX_BITS {
+        return Ok(());
+    }
+    Err(Fail::Unsupported("numbers of such different sizes that their exact sums or products would not fit in memory".into()))
+}
+
+impl Mat {
+    pub fn row(&self, i: usize) -> &[BigInt] {
+        &self.m[i * self.cols..(i + 1) * self.cols]
+    }
+
+    /// Row i as numbers.
+    pub fn dyadics(&self, i: usize) -> impl Iterator<Item = Dyadic> + '_ {
+        self.row(i).iter().map(|m| Dyadic { m: m.clone(), e: self.e })
+    }
+
+    /// The n x k matrix whose row i is e_(columns_i).
+    pub fn one_hot(columns: &[usize], cols: usize) -> Mat {
+        let mut m = vec![BigInt::zero(); columns.len() * cols];
+        columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = BigInt::one());
+        Mat { rows: columns.len(), cols, e: 0, m }
+    }
+
+    pub fn transpose(&self) -> Mat {
+        let m = (0..self.m.len()).map(|t| self.m[t % self.rows * self.cols + t / self.rows].clone()).collect();
+        Mat { rows: self.cols, cols: self.rows, e: self.e, m }
+    }
+
+    /// A column of K numbers becomes `rows` equal rows: the transpose of b 1ᵀ.
+    pub fn repeated(&self, rows: usize) -> Mat {
+        let m = (0..rows).flat_map(|_| self.m.iter().cloned()).collect();
+        Mat { rows, cols: self.m.len(), e: self.e, m }
+    }
+
+    /// The sums of the columns, as a column.
+    pub fn column_sums(&self) -> Mat {
+        let sum = |j: usize| (0..self.rows).map(|i| &self.m[i * self.cols + j]).sum();
+        Mat { rows: self.cols, cols: 1, e: self.e, m: (0..self.cols).map(sum).collect() }
+    }
+
+    /// ||·||² (Frobenius).
+    pub fn norm_squared(&self) -> Dyadic {
+        Dyadic { m: self.m.iter().map(|x| x * x).sum(), e: 2 * self.e }
+    }
+
+    /// <self, other>.
+    pub fn inner(&self, other: &Mat) -> Dyadic {
+        Dyadic { m: self.m.iter().zip(&other.m).map(|(x, y)| x * y).sum(), e: self.e + other.e }
+    }
+
+    /// Largest bit length of an entry.
+    fn bits(&self) -> u64 {
+        self.m.iter().map(BigInt::bits).max().unwrap_or(0)
+    }
+
+    /// Σ c · M over matrices of one shape, exactly.
+    pub fn combine(terms: &[(&BigInt, &Mat)]) -> Result<Mat, Fail> {
+        let e = terms.iter().map(|(_, t)| t.e).min().unwrap_or(0);
+        let (rows, cols) = terms.first().map_or((0, 0), |(_, t)| (t.rows, t.cols));
+        for (c, t) in terms {
+            room(rows * cols, t.bits() + c.bits() + t.e.abs_diff(e))?;
+        }
+        let entry = |i: usize| terms.iter().map(|(c, t)| shifted(&(*c * &t.m[i]), t.e - e)).sum();
+        Ok(Mat { rows, cols, e, m: (0..rows * cols).map(entry).collect() })
+    }
+
+    /// A Bᵀ, exactly: entry (i, j) is row i of A against row j of B.
+    ///
+    /// Entries are cut into digits of `width` bits, A = Σ_p A_p 2^(width·p) and B alike, so that A Bᵀ is the sum of
+    /// the A_p B_qᵀ 2^(width·(p+q)). The digit products run in machine integers: a sum of `len` products of digits is at
+    /// most len · 2^(bits_a + bits_b) when each matrix is one digit, at most len · 2^(2·width) otherwise, and len <
+    /// 2^spare, so `width` keeps both at or below 2^126.
+    pub fn product(&self, other: &Mat) -> Result<Mat, Fail> {
+        let (len, cols) = (self.cols, other.rows);
+        let (bits_a, bits_b) = (self.bits(), other.bits());
+        let spare = u64::from(usize::BITS - len.leading_zeros());
+        room(self.rows * cols, bits_a + bits_b + spare)?;
+        let single = bits_a.max(bits_b) <= 63 && bits_a + bits_b + spare <= 126;
+        let width = if single { 63 } else { ((126 - spare) / 2) as usize };
+        let digits = bits_a.max(bits_b).div_ceil(width as u64).max(1) as usize;
+        let m = if digits > MAX_DIGITS {
+            let dot = |i: usize, j: usize| self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum::<BigInt>();
+            parallel(self.rows, cols * len * digits * digits, |i| (0..cols).map(|j| dot(i, j)).collect::<Vec<_>>())
+        } else {
+            let (a, b) = (self.digits(width, bits_a), other.digits(width, bits_b));
+            let entry = |i: usize, j: usize| {
+                let mut sum = BigInt::zero();
+                for (p, x) in a.iter().enumerate() {
+                    for (q, y) in b.iter().enumerate() {
+                        let part = dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
+                        sum += BigInt::from(part) << (width * (p + q));
+                    }
+                }
+                sum
+            };
+            parallel(self.rows, cols * len * digits, |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>())
+        };
+        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: m.into_iter().flatten().collect() })
+    }
+
+    /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.
+    fn digits(&self, width: usize, bits: u64) -> Vec<Vec<i64>> {
+        let count = bits.div_ceil(width as u64).max(1) as usize;
+        let mask = (BigInt::one() << width) - 1u32;
+        let digit = |m: &BigInt, p: usize| {
+            let size: BigInt = (m.abs() >> (width * p)) & &mask;
+            let size = size.to_i64().unwrap_or(0); // below 2^63 by the mask
+            if m.is_negative() { -size } else { size }
+        };
+        let plain = |m: &BigInt| m.to_i64().unwrap_or(0); // one digit: below 2^63 in magnitude
+        (0..count).map(|p| self.m.iter().map(|m| if count == 1 { plain(m) } else { digit(m, p) }).collect()).collect()
+    }
+}
+
+fn dot(x: &[i64], y: &[i64]) -> i128 {
+    x.iter().zip(y).map(|(&p, &q)| i128::from(p) * i128::from(q)).sum()
+}
+
+/// [f(0), ..., f(n-1)], computed on all processors when n · `work` makes it worth while; the order never varies.
+pub(crate) fn parallel<T: Send>(n: usize, work: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(n);
+    if cores < 2 || n.saturating_mul(work) < 50_000 {
+        return (0..n).map(f).collect();
+    }
+    let f = &f;
+    std::thread::scope(|scope| {
+        let part = |t: usize| n * t / cores..n * (t + 1) / cores;
+        let parts: Vec<_> = (0..cores).map(|t| scope.spawn(move || part(t).map(f).collect::<Vec<T>>())).collect();
+        parts.into_iter().flat_map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}

@@ -1,0 +1,239 @@
+//! The predicates of FORMAT.md.
+//!
+//! Writing λ_W = w/q, λ_H = h/q, λ_b = b/q with integers, every predicate is multiplied by its denominators and becomes
+//! a comparison of exact dyadic numbers. Matrices over samples are kept transposed: row i belongs to sample i.
+
+use num_bigint::BigInt;
+use num_traits::{One, Zero};
+
+use crate::dyadic::Dyadic;
+use crate::matrix::Mat;
+use crate::problem::{Bias, Problem};
+use crate::reader::{Fail, rejected};
+use crate::series::Fixed;
+
+/// W (K x d), H (d x N) and b (K x 1) of a point or of a direction.
+pub(crate) struct Triple {
+    pub w: Mat,
+    pub h: Mat,
+    pub b: Option<Mat>,
+}
+
+/// A problem with a point, ready for evaluation.
+pub(crate) struct Instance<'a> {
+    pub problem: &'a Problem,
+    pub point: &'a Triple,
+    pub precision: usize,
+    counts: Vec<usize>,
+    labels: Vec<usize>,
+    n: BigInt,
+    one: BigInt,
+}
+
+/// N ∂L/∂Z at the point, transposed: it lies between `low` and `low + slack` entrywise, and is `low` without slack.
+struct Slope {
+    low: Mat,
+    slack: Option<Mat>,
+}
+
+impl<'a> Instance<'a> {
+    pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
+        let counts = problem.counts();
+        let labels = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n)).collect();
+        Instance { problem, point, precision, counts, labels, n: problem.samples.into(), one: BigInt::one() }
+    }
+
+    /// w||W||² + h||H||² + b||b||², that is q times the weighted squares.
+    fn weighted(&self, at: &Triple) -> Dyadic {
+        let p = self.problem;
+        let matrices = &at.w.norm_squared().times(&p.w) + &at.h.norm_squared().times(&p.h);
+        at.b.as_ref().map_or(matrices.clone(), |b| &matrices + &b.norm_squared().times(&p.b))
+    }
+
+    /// Zᵀ = (WH + b 1ᵀ)ᵀ with factors from two triples: Hᵀ Wᵀ of (`w`, `h`), plus the bias when given.
+    fn logits(&self, w: &Mat, h: &Mat, b: Option<&Mat>) -> Result<Mat, Fail> {
+        let z = h.transpose().product(w)?;
+        match b {
+            Some(b) => Mat::combine(&[(&self.one, &z), (&self.one, &b.repeated(z.rows))]),
+            None => Ok(z),
+        }
+    }
+
+    fn targets(&self) -> Mat {
+        Mat::one_hot(&self.labels, self.problem.classes)
+    }
+
+    /// A - Y, transposed.
+    fn minus_targets(&self, a: &Mat) -> Result<Mat, Fail> {
+        Mat::combine(&[(&self.one, a), (&-&self.one, &self.targets())])
+    }
+
+    fn point_logits(&self) -> Result<Mat, Fail> {
+        self.logits(&self.point.w, &self.point.h, self.point.b.as_ref())
+    }
+
+    /// An upper bound of 2 N q f at the point, exact for mse: q · 2N L + N · (weighted squares), where 2N L is ||Z - Y||² or
+    /// twice the sum of the sample losses.
+    pub fn scaled_upper(&self) -> Result<Dyadic, Fail> {
+        let z = self.point_logits()?;
+        let loss = if self.problem.ce {
+            Fixed::new(self.precision).loss_upper(&z, &self.labels).times(&2.into())
+        } else {
+            self.minus_targets(&z)?.norm_squared()
+        };
+        Ok(&loss.times(&self.problem.q) + &self.weighted(self.point).times(&self.n))
+    }
+
+    /// 2 N q, the factor of [`Self::scaled_upper`].
+    pub fn upper_scale(&self) -> BigInt {
+        2 * &self.n * &self.problem.q
+    }
+
+    /// P2 and P3 for the dual matrix given as `rt` = Rᵀ (row k is r_k), then a lower bound of 2 N² b · lower, with b = 1 where the
+    /// bias is not regularized:
+    ///
+    /// 2 N² b · lower = N b · E - q ||Σ n_k r_k||²,   E = -Σ n_k (||r_k||² + 2 r_kk) for mse, 2 Σ n_k H(q_k) for ce,
+    ///
+    /// the last term for regularized bias only. `line` is where R starts.
+    pub fn scaled_lower(&self, rt: &Mat, line: usize) -> Result<Dyadic, Fail> {
+        let p = self.problem;
+        let (weighted, flat) = (self.weighted_rows(rt), rt.transpose());
+        let total = weighted.column_sums();
+        if p.bias == Bias::Free && total.m.iter().any(|x| !x.is_zero()) {
+            return rejected(line, "P2: with a free bias the sum of n_k r_k must be zero");
+        }
+        let mut energy = Dyadic::zero();
+        if p.ce {
+            if flat.column_sums().m.iter().any(|x| !x.is_zero()) {
+                return rejected(line, "P3: a column of R does not sum to zero");
+            }
+            let classes: Vec<usize> = (0..p.classes).collect();
+            let q = Mat::combine(&[(&self.one, rt), (&self.one, &Mat::one_hot(&classes, p.classes))])?;
+            if q.m.iter().any(|x| *x < BigInt::zero()) {
+                return rejected(line, "P3: a column of R plus its target has a negative entry");
+            }
+            energy = Fixed::new(self.precision).entropy_lower(&q, &self.counts).times(&2.into());
+        } else {
+            for k in 0..p.classes {
+                let row: Dyadic = Dyadic { m: rt.row(k).iter().map(|x| x * x).sum(), e: 2 * rt.e };
+                let diagonal = Dyadic { m: 2 * &rt.row(k)[k], e: rt.e };
+                energy = &energy - &(&row + &diagonal).times(&self.counts[k].into());
+            }
+        }
+        let penalty = if p.bias == Bias::Regularized { total.norm_squared().times(&p.q) } else { Dyadic::zero() };
+        Ok(&energy.times(&(&self.n * self.b_or_one())) - &penalty)
+    }
+
+    fn b_or_one(&self) -> BigInt {
+        if self.problem.bias == Bias::Regularized { self.problem.b.clone() } else { BigInt::one() }
+    }
+
+    /// 2 N² b, the factor of [`Self::scaled_lower`].
+    pub fn lower_scale(&self) -> BigInt {
+        2 * &self.n * &self.n * self.b_or_one()
+    }
+
+    /// Row k times n_k.
+    fn weighted_rows(&self, a: &Mat) -> Mat {
+        let m = a.m.iter().enumerate().map(|(t, x)| x * self.counts[t / a.cols]).collect();
+        Mat { m, ..*a }
+    }
+
+    /// P1. With M = R D Rᵀ + L Lᵀ the matrix A = N² λ_W λ_H I - M has a_ii = c - m_ii and a_ij = -m_ij, c = N² w h / q², and
+    /// m_ii >= 0: it is diagonally dominant exactly when Σ_j |m_ij| <= c in every row.
+    pub fn radius(&self, rt: &Mat, l: &Mat, line: usize) -> Result<(), Fail> {
+        let rdr = self.weighted_rows(rt).transpose().product(&rt.transpose())?;
+        let m = Mat::combine(&[(&self.one, &rdr), (&self.one, &l.product(l)?)])?;
+        let p = self.problem;
+        let (limit, q2) = (Dyadic::new(&self.n * &self.n * &p.w * &p.h, 0), &p.q * &p.q);
+        for i in 0..m.rows {
+            let sum = m.row(i).iter().map(|x| BigInt::from(x.magnitude().clone())).sum::<BigInt>();
+            if (Dyadic { m: sum * &q2, e: m.e }) > limit {
+                return rejected(line, format!("P1: row {} of N² λ_W λ_H I - R D Rᵀ - L Lᵀ is not diagonally dominant", i + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn slope(&self) -> Result<Slope, Fail> {
+        let z = self.point_logits()?;
+        if !self.problem.ce {
+            return Ok(Slope { low: self.minus_targets(&z)?, slack: None });
+        }
+        let (p, slack) = Fixed::new(self.precision).softmax(&z);
+        Ok(Slope { low: self.minus_targets(&p)?, slack: Some(slack) })
+    }
+
+    /// (s, ε) such that N q ||∇f|| lies within ε of the square root of s; ε = 0 for mse.
+    ///
+    /// With G = N ∂L/∂Z, N q ∇f = (q G Hᵀ + N w W, q Wᵀ G + N h H, q G 1 + N b b). Moving G by Δ moves it by at most
+    /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
+    pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
+        let (p, Triple { w, h, b }) = (self.problem, self.point);
+        let Slope { low, slack } = self.slope()?;
+        let for_w = Mat::combine(&[(&p.q, &low.transpose().product(h)?), (&(&self.n * &p.w), w)])?;
+        let for_h = Mat::combine(&[(&p.q, &low.product(&w.transpose())?), (&(&self.n * &p.h), &h.transpose())])?;
+        let mut square = &for_w.norm_squared() + &for_h.norm_squared();
+        let mut reach = &w.norm_squared() + &h.norm_squared();
+        if let Some(b) = b {
+            square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
+            reach = &reach + &Dyadic::new(self.n.clone(), 0);
+        }
+        let slack = slack.map_or(Dyadic::zero(), |s| s.norm_squared());
+        Ok((square, (&slack * &reach).times(&(&p.q * &p.q)).sqrt_up()))
+    }
+
+    /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative.
+    pub fn gradient_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
+        let (square, error) = self.scaled_gradient()?;
+        let bracket = &bound.times(&(&self.n * &self.problem.q)) - &error;
+        Ok(!bracket.is_negative() && square <= bracket.square())
+    }
+
+    /// Whether ||∇f|| >= bound >= 0 is certain: s >= (N q bound + ε)².
+    pub fn gradient_at_least(&self, bound: &Dyadic) -> Result<bool, Fail> {
+        let (square, error) = self.scaled_gradient()?;
+        Ok(square >= (&bound.times(&(&self.n * &self.problem.q)) + &error).square())
+    }
+
+    /// Whether Q(v) <= bound ||v||² is certain.
+    ///
+    /// N q Q(v) = q { N <Z', hess L Z'> + <G, Z''> } + N (w||dW||² + h||dH||² + b||db||²). For mse the braces are ||Z'||² + <Z - Y, Z''>.
+    /// For ce, with p the softmax of a sample, P <= p <= P + S, the Hessian term is the variance of z' under p, at most
+    /// Σ_k (P_k + S_k) (z'_k - c)² for every c (here c = Σ P_k z'_k), and <p - y, z''> <= <P - y, z''> + Σ_k S_k max(z''_k, 0).
+    pub fn curvature_at_most(&self, v: &Triple, bound: &Dyadic) -> Result<bool, Fail> {
+        let first = Mat::combine(&[
+            (&self.one, &self.logits(&v.w, &self.point.h, v.b.as_ref())?),
+            (&self.one, &self.logits(&self.point.w, &v.h, None)?),
+        ])?;
+        let second = Mat::combine(&[(&2.into(), &self.logits(&v.w, &v.h, None)?)])?;
+        let Slope { low, slack } = self.slope()?;
+        let mut loss = low.inner(&second);
+        loss = &loss + &slack.map_or_else(|| first.norm_squared(), |slack| self.variance_upper(&low, &slack, &first, &second));
+        let squares = &(&v.w.norm_squared() + &v.h.norm_squared()) + &v.b.as_ref().map_or(Dyadic::zero(), Mat::norm_squared);
+        let total = &loss.times(&self.problem.q) + &self.weighted(v).times(&self.n);
+        Ok(total <= (bound * &squares).times(&(&self.n * &self.problem.q)))
+    }
+
+    /// Σ_samples Σ_k (P_k + S_k) (z'_k - c)² + S_k max(z''_k, 0), from `low` = P - Y.
+    fn variance_upper(&self, low: &Mat, slack: &Mat, first: &Mat, second: &Mat) -> Dyadic {
+        let one = Dyadic::new(1, 0);
+        let mut total = Dyadic::zero();
+        for (i, &label) in self.labels.iter().enumerate() {
+            let mut p: Vec<Dyadic> = low.dyadics(i).collect();
+            p[label] = &p[label] + &one;
+            let centre = p.iter().zip(first.dyadics(i)).fold(Dyadic::zero(), |c, (p, z)| &c + &(p * &z));
+            for (((p, s), z), zz) in p.iter().zip(slack.dyadics(i)).zip(first.dyadics(i)).zip(second.dyadics(i)) {
+                total = &total + &(&(p + &s) * &(&z - &centre).square());
+                total = if zz.is_negative() { total } else { &total + &(&s * &zz) };
+            }
+        }
+        total
+    }
+}
+
+impl Triple {
+    pub fn is_zero(&self) -> bool {
+        [Some(&self.w), Some(&self.h), self.b.as_ref()].into_iter().flatten().all(|x| x.m.iter().all(Zero::is_zero))
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading certificates: lines, fields and numbers in their one canonical spelling.
+
+use num_bigint::BigInt;
+
+use crate::dyadic::Dyadic;
+use crate::matrix::Mat;
+
+/// Why a check ended without a verified claim.
+#[derive(Debug)]
+pub(crate) enum Fail {
+    Rejected { line: usize, reason: String },
+    Unsupported(String),
+}
+
+pub(crate) fn rejected<T>(line: usize, reason: impl Into<String>) -> Result<T, Fail> {
+    Err(Fail::Rejected { line, reason: reason.into() })
+}
+
+pub(crate) fn require(holds: bool, line: usize, reason: &str) -> Result<(), Fail> {
+    if holds { Ok(()) } else { rejected(line, reason) }
+}
+
+/// Exponents of two lie in [-100000, 100000].
+const MAX_EXPONENT: i64 = 100_000;
+
+/// The lines of a certificate, one after the other.
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    /// Number of the line read last, from 1.
+    pub line: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a [u8]) -> Self {
+        Reader { rest: text, line: 0 }
+    }
+
+    /// The next line, without the `\n` that must end it.
+    pub fn next_line(&mut self) -> Result<&'a [u8], Fail> {
+        self.line += 1;
+        let Some(end) = self.rest.iter().position(|&c| c == b'\n') else {
+            return self.reject("the file ends before this line does");
+        };
+        let line = &self.rest[..end];
+        self.rest = &self.rest[end + 1..];
+        Ok(line)
+    }
+
+    /// The next line as the given words followed by one field.
+    pub fn field_after(&mut self, words: &str) -> Result<&'a [u8], Fail> {
+        let line = self.next_line()?;
+        match line.strip_prefix(words.as_bytes()).and_then(|r| r.strip_prefix(b" ")) {
+            Some(field) => Ok(field),
+            None => self.reject(format!("expected `{words} ...`, found `{}`", shown(line))),
+        }
+    }
+
+    pub fn starts_with(&self, words: &str) -> bool {
+        self.rest.starts_with(words.as_bytes())
+    }
+
+    /// The line `end`, and nothing after it.
+    pub fn end(&mut self) -> Result<(), Fail> {
+        let line = self.next_line()?;
+        if line != b"end" {
+            return self.reject(format!("expected `end`, found `{}`", shown(line)));
+        }
+        if self.rest.is_empty() { Ok(()) } else { rejected(self.line + 1, "text after `end`") }
+    }
+
+    /// The matrix section `name` of the given size; `cols = Err(most)` lets the header choose 0..=most columns.
+    ///
+    /// Memory follows the entries that are really there: a header promising more than the rest of the file could hold is
+    /// refused. A matrix without columns has no row lines.
+    pub fn matrix(&mut self, name: &str, rows: usize, cols: Result<usize, usize>) -> Result<Mat, Fail> {
+        let header: Vec<&[u8]> = self.field_after(name)?.splitn(4, |&c| c == b' ').collect();
+        let size = |i: usize| header.get(i).and_then(|f| integer(f)).and_then(|n| usize::try_from(n).ok());
+        let (Some(found_rows), Some(found_cols), Some(e), 3) = (size(0), size(1), header.get(2).and_then(|f| exponent(f)), header.len())
+        else {
+            return self.reject("the header is not `NAME ROWS COLS EXP` with canonical numbers in range");
+        };
+        if found_rows != rows || cols.is_ok_and(|cols| found_cols != cols) || cols.is_err_and(|most| found_cols > most) {
+            return self.reject(format!("`{name}` is {found_rows} x {found_cols}, which is not the problem's size"));
+        }
+        let cols = found_cols;
+        if rows.checked_mul(cols).and_then(|n| n.checked_mul(2)).is_none_or(|least| least > self.rest.len()) {
+            return self.reject(format!("the file is too short to hold `{name}`"));
+        }
+        let mut m = Vec::with_capacity(rows * cols);
+        for _ in 0..if cols == 0 { 0 } else { rows } {
+            let (line, before) = (self.next_line()?, m.len());
+            for field in line.split(|&c| c == b' ') {
+                match hexadecimal(field) {
+                    Some(x) if m.len() < before + cols => m.push(x),
+                    Some(_) => return self.reject(format!("more than {cols} entries")),
+                    None => return self.reject(format!("entry {} is not a canonical HEX: `{}`", m.len() - before + 1, shown(field))),
+                }
+            }
+            if m.len() != before + cols {
+                return self.reject(format!("{} entries instead of {cols}", m.len() - before));
+            }
+        }
+        Ok(Mat { rows, cols, e, m })
+    }
+
+    /// The bound on the line `claim NAME RELATION DYADIC`.
+    pub fn claim(&mut self, name: &str, relation: &str) -> Result<Dyadic, Fail> {
+        let field = self.field_after(&format!("claim {name} {relation}"))?;
+        dyadic(field).map_or_else(|| self.reject(format!("not a canonical DYADIC: `{}`", shown(field))), Ok)
+    }
+
+    pub fn reject<T>(&self, reason: impl Into<String>) -> Result<T, Fail> {
+        rejected(self.line, reason)
+    }
+}
+
+/// Printable ASCII, at most 40 bytes of the original.
+pub(crate) fn shown(text: &[u8]) -> String {
+    let dots = if text.len() > 40 { "..." } else { "" };
+    format!("{}{dots}", text[..text.len().min(40)].escape_ascii())
+}
+
+/// Digits without leading zeros after an optional minus sign that zero does not take.
+fn canonical(field: &[u8], digit: impl Fn(u8) -> bool) -> bool {
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    match digits.first() {
+        None => false,
+        Some(b'0') => field.len() == 1,
+        Some(_) => digits.iter().all(|&c| digit(c)),
+    }
+}
+
+/// INT, below 10^18 in magnitude.
+pub(crate) fn integer(field: &[u8]) -> Option<i64> {
+    let plausible = field.len() <= 19 && canonical(field, |c| c.is_ascii_digit());
+    std::str::from_utf8(field).ok().filter(|_| plausible)?.parse().ok()
+}
+
+fn exponent(field: &[u8]) -> Option<i64> {
+    integer(field).filter(|e| e.abs() <= MAX_EXPONENT)
+}
+
+fn hexadecimal(field: &[u8]) -> Option<BigInt> {
+    if !canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    if field.len() > 15 {
+        return BigInt::parse_bytes(field, 16);
+    }
+    std::str::from_utf8(field).ok().and_then(|text| i64::from_str_radix(text, 16).ok()).map(BigInt::from)
+}
+
+fn dyadic(field: &[u8]) -> Option<Dyadic> {
+    let star = field.iter().position(|&c| c == b'*')?;
+    Some(Dyadic { m: hexadecimal(&field[..star])?, e: exponent(field[star..].strip_prefix(b"*2^")?)? })
+}

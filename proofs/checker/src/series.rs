@@ -1,0 +1,173 @@
+//! Enclosures of exp and log in fixed point, and the cross-entropy quantities built from them.
+//!
+//! A real x stands on the grid of 2^-w, w = `precision`, as an integer; one unit there is an *ulp*. Every division and
+//! shift below rounds down, so each computed value is a lower bound; the text derives how far below it can be.
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_traits::{One, ToPrimitive, Zero};
+
+use crate::dyadic::{Dyadic, shifted};
+use crate::matrix::{Mat, parallel};
+
+/// Tables at w bits, each entry below the exact value by less than 1.02 ulp.
+pub(crate) struct Fixed {
+    w: usize,
+    ln2: BigInt,
+    /// exp(j/2^8) for j/2^8 <= ln 2, and exp(j/2^16) for j < 2^8.
+    exp_coarse: Vec<BigInt>,
+    exp_fine: Vec<BigInt>,
+    /// log(1 + j/2^8) for j < 2^8.
+    log: Vec<BigInt>,
+}
+
+impl Fixed {
+    /// Tables are computed with 32 more bits, v = w + 32, and rounded down.
+    ///
+    /// exp: one series in x = 2^-8 or 2^-16, then powers; at most v + 2 ulps of 2^-v are lost per factor, below 3 · 256 (v + 2)
+    /// in all. log: log(1 + j/2^8) - log(1 + (j-1)/2^8) = 2 atanh(1/(511 + 2j)), fewer than v ulps each; j = 256 gives ln 2.
+    /// Both stay under 0.02 · 2^32 ulps of 2^-v while v <= 100032.
+    pub fn new(w: usize) -> Self {
+        let v = w + 32;
+        let one = BigInt::one() << v;
+        let rounded = |table: &[BigInt]| -> Vec<BigInt> { table.iter().map(|x| x >> 32).collect() };
+        let powers = |shift: usize, length: usize| {
+            let (mut term, mut step, mut i) = (one.clone(), BigInt::zero(), 0u32);
+            while !term.is_zero() {
+                step += &term;
+                i += 1;
+                term = (term >> shift) / i;
+            }
+            let table: Vec<BigInt> = std::iter::successors(Some(one.clone()), |x| Some((x * &step) >> v)).take(length).collect();
+            rounded(&table)
+        };
+        let (mut log, mut last) = (Vec::new(), BigInt::zero());
+        for z in (513..=1023u32).step_by(2) {
+            log.push(last.clone());
+            let (mut term, mut odd) = (&one / z, 1u32);
+            while !term.is_zero() {
+                last += 2 * (&term / odd);
+                term /= z * z;
+                odd += 2;
+            }
+        }
+        Fixed { w, ln2: last >> 32, exp_coarse: powers(8, 178), exp_fine: powers(16, 256), log: rounded(&log) }
+    }
+
+    /// Bounds (lo, hi), in ulps, of exp(x) for x <= 0.
+    ///
+    /// Let X = floor(x 2^w), LN2 the table's ln 2 (below by δ < 1.02), n the least integer with r = X + n·LN2 >= 0. Then
+    /// exp x = 2^-n exp(r 2^-w) · exp((nδ + θ) 2^-w) with θ < 1. Split r = a/2^8 + b/2^16 + s, s < 2^-16:
+    /// - P = A·B from the tables: below by < 1.02 (2.002 + 1.004) + 0.01 + 1 < 4.1 ulps, and P < 2.002;
+    /// - U = Σ_(i<m) t_i with t_i = floor(t_(i-1) s / i), t_m = 0: each t_i, i >= 1, is below by < 1.00002 ulps, the tail after
+    ///   t_m is smaller than 0.001 ulp, so U is below by < m + 1 ulps, and U < 1.00002;
+    /// - P·U: below by < 4.11 + 2.003 (m + 1) + 1 ulps; the last factor adds < 2.01 (1.02 n + 1).
+    ///
+    /// Together < 10 + 3 (m + n) ulps, before the division by 2^n. Beyond n = w + 2, exp x is below 1 ulp.
+    pub fn exp(&self, x: &Dyadic) -> (BigInt, BigInt) {
+        let (w, tiny) = (self.w, (BigInt::zero(), BigInt::one()));
+        if !x.is_zero() && x.magnitude() > 40 {
+            return tiny;
+        }
+        let x = x.floor_at(w);
+        let n = -x.div_floor(&self.ln2);
+        let Some(halvings) = n.to_usize().filter(|&n| n <= w + 2) else {
+            return tiny;
+        };
+        let r = x + n * &self.ln2;
+        let index = (&r >> (w - 16)).to_usize().unwrap_or(0); // below 178 · 2^8, as r < ln 2
+        let s = r - (BigInt::from(index) << (w - 16));
+        let p = (&self.exp_coarse[index >> 8] * &self.exp_fine[index & 255]) >> w;
+        let (mut term, mut u, mut m) = (BigInt::one() << w, BigInt::zero(), 0usize);
+        while !term.is_zero() {
+            u += &term;
+            m += 1;
+            term = ((term * &s) >> w) / m;
+        }
+        let low: BigInt = (p * u) >> w;
+        let high: BigInt = (&low + 10 + 3 * (m + halvings)) >> halvings;
+        (low >> halvings, high + 1)
+    }
+
+    /// Bounds (lo, hi), in ulps, of log(y) for y > 0.
+    ///
+    /// y = 2^s v with v in [1, 2), V = floor(v 2^w) (so log v loses < 1 ulp), c = 1 + j/2^8 <= v the table's point next below:
+    /// log y = s ln 2 + log c + 2 atanh z, z = (v - c)/(v + c) < 2^-9. In Σ z^(2i+1)/(2i+1) the power t_i is below by < 1.01 ulps,
+    /// its quotient by < 1.34 (< 1 for i = 0); with t_m = 0 the rest is < 1.02: together < 1.34 m + 1.02, doubled 2.68 m + 2.04.
+    /// log c adds 1.02, s ln 2 at most 1.02 |s| (above for s < 0: two ulps per unit of s are taken off first).
+    /// Together < 5 + 3 m + 2 |s| ulps.
+    pub fn log(&self, y: &Dyadic) -> (BigInt, BigInt) {
+        let w = self.w;
+        let s = y.magnitude() - 1;
+        let v = shifted(&y.m, w as i64 + y.e - s);
+        let j = (&v >> (w - 8)).to_usize().unwrap_or(256) - 256; // v has w + 1 bits
+        let c = BigInt::from(256 + j) << (w - 8);
+        let z: BigInt = ((&v - &c) << w) / (v + c);
+        let square: BigInt = (&z * &z) >> w;
+        let (mut term, mut sum, mut m) = (z, BigInt::zero(), 0u32);
+        while !term.is_zero() {
+            sum += &term / (2 * m + 1);
+            term = (term * &square) >> w;
+            m += 1;
+        }
+        let low = s * &self.ln2 + &self.log[j] + 2 * sum + 2 * s.min(0);
+        let high = &low + 5 + 3 * m + 2 * s.abs();
+        (low, high)
+    }
+
+    fn number(&self, ulps: BigInt) -> Dyadic {
+        Dyadic { m: ulps, e: -(self.w as i64) }
+    }
+
+    /// The largest logit of row i, and the enclosures of exp(z - largest).
+    fn exponentials(&self, z: &Mat, i: usize) -> (BigInt, Vec<(BigInt, BigInt)>) {
+        let row = z.row(i);
+        let top = row.iter().max().cloned().unwrap_or_default();
+        let bounds = row.iter().map(|x| self.exp(&Dyadic { m: x - &top, e: z.e })).collect();
+        (top, bounds)
+    }
+
+    /// An upper bound of Σ_i [ log Σ_k exp z_ik - z_(i, y_i) ]; row i of `z` holds the logits of sample i.
+    ///
+    /// log Σ exp z_k - z_y = (top - z_y) + log Σ exp(z_k - top).
+    pub fn loss_upper(&self, z: &Mat, labels: &[usize]) -> Dyadic {
+        let losses = parallel(z.rows, 100 * z.cols, |i| {
+            let (top, bounds) = self.exponentials(z, i);
+            let sum = self.number(bounds.iter().map(|(_, high)| high).sum());
+            let margin = Dyadic { m: top - &z.row(i)[labels[i]], e: z.e };
+            margin.ceil_at(self.w) + self.log(&sum).1
+        });
+        self.number(losses.into_iter().sum())
+    }
+
+    /// A lower bound of Σ_k n_k Σ_j -q_kj log q_kj; the rows of `q` are probability vectors.
+    ///
+    /// With hi >= log q, min(hi, 0) >= log q too, and -q log q >= floor(q) · (-min(hi, 0)).
+    pub fn entropy_lower(&self, q: &Mat, counts: &[usize]) -> Dyadic {
+        let term = |q: &Dyadic| -> BigInt { (q.floor_at(self.w) * -self.log(q).1.min(BigInt::zero())) >> self.w };
+        let entropies = parallel(q.rows, 100 * q.cols, |k| {
+            let positive = q.dyadics(k).filter(|q| !q.is_zero());
+            positive.map(|q| term(&q)).sum::<BigInt>() * counts[k]
+        });
+        self.number(entropies.into_iter().sum())
+    }
+
+    /// P and S >= 0 with P <= softmax(row) <= P + S entrywise, row by row.
+    ///
+    /// lo_k / Σ hi <= p_k <= hi_k / Σ lo; the term exp 0 keeps Σ lo positive.
+    pub fn softmax(&self, z: &Mat) -> (Mat, Mat) {
+        let pairs = parallel(z.rows, 100 * z.cols, |i| {
+            let (_, bounds) = self.exponentials(z, i);
+            let (low, high): (BigInt, BigInt) = (bounds.iter().map(|b| &b.0).sum(), bounds.iter().map(|b| &b.1).sum());
+            let pair = |(lo, hi): (BigInt, BigInt)| {
+                let p: BigInt = (lo << self.w) / &high;
+                let slack = (hi << self.w) / &low + 1 - &p;
+                (p, slack)
+            };
+            bounds.into_iter().map(pair).collect::<Vec<_>>()
+        });
+        let (p, slack) = pairs.into_iter().flatten().unzip();
+        let matrix = |m| Mat { rows: z.rows, cols: z.cols, e: -(self.w as i64), m };
+        (matrix(p), matrix(slack))
+    }
+}
