@@ -92,11 +92,6 @@ pub(crate) fn add_scaled(y: &mut [f64], a: f64, x: &[f64], parallel: bool) {
     zip_with(y, x, parallel, |x, y| y + a * x);
 }
 
-/// `y ← x + b y`.
-pub(crate) fn scale_add(y: &mut [f64], b: f64, x: &[f64], parallel: bool) {
-    zip_with(y, x, parallel, |x, y| x + b * y);
-}
-
 /// `y ← a x`.
 pub(crate) fn scaled(y: &mut [f64], a: f64, x: &[f64], parallel: bool) {
     zip_with(y, x, parallel, |x, _| a * x);

@@ -1,4 +1,7 @@
-use super::{Status, run::{Iterate, Run}};
+use super::{
+    Status,
+    run::{Iterate, Run},
+};
 use crate::linalg::vector::add_scaled;
 
 /// A trace holds at most about this many rows, evenly spaced, first and last step included.

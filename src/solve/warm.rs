@@ -1,6 +1,10 @@
 //! The first approximation: alternating ridge regressions on the squared error, solved exactly.
 
-use faer::{Accum, Mat, MatMut, dyn_stack::{MemBuffer, MemStack}, linalg::{cholesky::llt, matmul::matmul}};
+use faer::{
+    Accum, Mat, MatMut,
+    dyn_stack::{MemBuffer, MemStack},
+    linalg::{cholesky::llt, matmul::matmul},
+};
 
 use super::run::{Iterate, Run};
 use crate::problem::{Objective, block_columns};
@@ -33,7 +37,7 @@ pub(super) fn improve(run: &mut Run, at: &mut Iterate) {
 }
 
 /// How much of the mean is explained by the bias: 1/(1 + λ_b), and 0 without bias.
-fn bias_share(objective: &Objective) -> f64 {
+pub(super) fn bias_share(objective: &Objective) -> f64 {
     if objective.layout().bias().is_empty() { 0.0 } else { 1.0 / (1.0 + objective.lambda_b()) }
 }
 
@@ -69,8 +73,7 @@ fn regress_classifier(objective: &Objective, x: &mut [f64]) -> Option<()> {
         }
     }
     solve(gram.as_mut(), sums.as_mut(), objective)?;
-    let bias: Vec<f64> =
-        (0..k).map(|j| share * (prior[j] - (0..d).map(|i| sums[(i, j)] * mean[i]).sum::<f64>())).collect();
+    let bias: Vec<f64> = (0..k).map(|j| share * (prior[j] - (0..d).map(|i| sums[(i, j)] * mean[i]).sum::<f64>())).collect();
     layout.factor_mut(x, 0).copy_from(sums.transpose());
     let target = &mut x[layout.bias()];
     target.copy_from_slice(&bias[..target.len()]);

@@ -1,7 +1,7 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use super::{Layout, ObjectiveError, loss, labels};
+use super::{Layout, ObjectiveError, labels, loss};
 use crate::linalg::vector;
 use crate::problem::{Bias, Model, Problem, loss::LogitLoss};
 
