@@ -16,7 +16,7 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate, learning_rate: f64, steps:
     loop {
         let step = run.iterations - first;
         run.report(at);
-        if run.options.trace && (step % every == 0 || step == steps) {
+        if run.options.trace && (step.is_multiple_of(every) || step == steps) {
             run.record(at);
         }
         if step == steps {
