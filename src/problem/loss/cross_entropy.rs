@@ -36,15 +36,21 @@ impl CrossEntropy {
             }
         }
         exp_block(z);
+        // One logarithm for the product of many masses, each between 1 and K < 2^32.
+        let mut masses = 1.0;
         for column in z.chunks_exact_mut(self.classes) {
             let mass = sum(column);
-            total += mass.ln();
+            masses *= mass;
+            if masses > MASS_LIMIT {
+                total += f64::ln(masses);
+                masses = 1.0;
+            }
             let inverse = 1.0 / mass;
             for x in column.iter_mut() {
                 *x *= inverse;
             }
         }
-        total
+        total + masses.ln()
     }
 }
 
@@ -89,6 +95,8 @@ impl LogitLoss for CrossEntropy {
     }
 }
 
+/// A product at most this large stays finite when one more mass is taken in.
+const MASS_LIMIT: f64 = 1e290;
 /// Independent partial results, so that loops over a column vectorise without changing the order of summation.
 const LANES: usize = 8;
 

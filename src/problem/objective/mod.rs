@@ -4,7 +4,6 @@ mod chain;
 mod layout;
 
 pub use chain::Objective;
-pub(crate) use chain::block_columns;
 pub use layout::Layout;
 
 use super::{Labels, Loss, Model, Point, Problem, SpecError, loss::*};
