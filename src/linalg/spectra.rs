@@ -2,7 +2,12 @@
 //!
 //! faer's eigen- and singular-value decompositions reduce in an order that depends on the threads, so both run sequentially here.
 
-use faer::{Mat, MatRef, Par, diag::Diag, dyn_stack::{MemBuffer, MemStack}, linalg::{evd, svd}};
+use faer::{
+    Mat, MatRef, Par,
+    diag::Diag,
+    dyn_stack::{MemBuffer, MemStack},
+    linalg::{evd, svd},
+};
 
 /// Eigenvalues in nondecreasing order and orthonormal eigenvectors (columns) of a symmetric matrix; the lower triangle is read.
 /// `None` when the entries are not finite or the iteration fails.

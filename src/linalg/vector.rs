@@ -5,6 +5,24 @@
 
 use rayon::prelude::*;
 
+struct Vectorised<F>(F);
+
+impl<R, F: FnMut() -> R> pulp::WithSimd for Vectorised<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
+    }
+}
+
+/// Runs `body`, a closure marked `#[inline(always)]`, compiled for the widest instruction set found at run time.
+///
+/// Through `FnMut` and not `FnOnce`: the latter calls closures through a shim that is compiled for the least instruction set.
+pub(crate) fn vectorised<R>(body: impl FnMut() -> R) -> R {
+    pulp::Arch::new().dispatch(Vectorised(body))
+}
+
 /// Lanes of a reduction: two registers of the widest instruction set, and enough to hide the latency of an addition.
 const LANES: usize = 32;
 /// A vector is cut into at most this many parts.
@@ -46,13 +64,20 @@ pub(crate) fn sum_squares_block(x: &[f64]) -> f64 {
 
 /// `<x, y>`; the lengths agree.
 pub(crate) fn dot(x: &[f64], y: &[f64], parallel: bool) -> f64 {
-    let arch = pulp::Arch::new();
     let part = part_length(x.len());
     if x.len() <= part {
-        return arch.dispatch(|| reduce(x, y));
+        return vectorised(
+            #[inline(always)]
+            || reduce(x, y),
+        );
     }
     let mut sums = [0.0; PARTS];
-    let one = |(sum, (x, y)): (&mut f64, (&[f64], &[f64]))| *sum = arch.dispatch(|| reduce(x, y));
+    let one = |(sum, (x, y)): (&mut f64, (&[f64], &[f64]))| {
+        *sum = vectorised(
+            #[inline(always)]
+            || reduce(x, y),
+        )
+    };
     if parallel {
         sums.par_iter_mut().zip(x.par_chunks(part).zip(y.par_chunks(part))).for_each(one);
     } else {
@@ -68,10 +93,9 @@ pub(crate) fn norm(x: &[f64], parallel: bool) -> f64 {
 
 /// `y ← op(x, y)` entry by entry.
 pub(crate) fn zip_with(y: &mut [f64], x: &[f64], parallel: bool, op: impl Fn(f64, f64) -> f64 + Sync) {
-    let arch = pulp::Arch::new();
     let part = part_length(y.len());
     let one = |(y, x): (&mut [f64], &[f64])| {
-        arch.dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 for (y, x) in y.iter_mut().zip(x) {
@@ -90,11 +114,6 @@ pub(crate) fn zip_with(y: &mut [f64], x: &[f64], parallel: bool, op: impl Fn(f64
 /// `y ← y + a x`.
 pub(crate) fn add_scaled(y: &mut [f64], a: f64, x: &[f64], parallel: bool) {
     zip_with(y, x, parallel, |x, y| y + a * x);
-}
-
-/// `y ← x + b y`.
-pub(crate) fn scale_add(y: &mut [f64], b: f64, x: &[f64], parallel: bool) {
-    zip_with(y, x, parallel, |x, y| x + b * y);
 }
 
 /// `y ← a x`.

@@ -5,7 +5,6 @@ mod objective;
 mod point;
 mod spec;
 
-pub(crate) use objective::block_columns;
 pub use objective::{Evaluation, Layout, Objective, ObjectiveError, evaluate, hessian_product};
 pub use point::{Dyadic, ExactPoint, Point, PointError, write_new};
 pub use spec::{RawSpec, SpecError};

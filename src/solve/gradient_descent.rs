@@ -1,4 +1,7 @@
-use super::{Status, run::{Iterate, Run}};
+use super::{
+    Status,
+    run::{Iterate, Run},
+};
 use crate::linalg::vector::add_scaled;
 
 /// A trace holds at most about this many rows, evenly spaced, first and last step included.
@@ -13,7 +16,7 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate, learning_rate: f64, steps:
     loop {
         let step = run.iterations - first;
         run.report(at);
-        if run.options.trace && (step % every == 0 || step == steps) {
+        if run.options.trace && (step.is_multiple_of(every) || step == steps) {
             run.record(at);
         }
         if step == steps {

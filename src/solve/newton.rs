@@ -1,4 +1,7 @@
-use super::{Status, run::{Iterate, Run}};
+use super::{
+    Status,
+    run::{Iterate, Run},
+};
 use crate::linalg::vector::{add_scaled, dot, norm, scaled};
 
 /// Share of the gradient norm to which the Newton equation is solved, at most; near the optimum its square root takes over.
@@ -134,4 +137,3 @@ fn steihaug(run: &mut Run, at: &Iterate, work: &mut Workspace, radius: f64, targ
 fn predicted(at: &Iterate, step: &[f64], residual: &[f64], parallel: bool) -> f64 {
     -0.5 * (dot(&at.g, step, parallel) + dot(residual, step, parallel))
 }
-

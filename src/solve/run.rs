@@ -1,6 +1,8 @@
 use std::time::Instant;
 
-use super::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work, gradient_descent, lbfgs, newton, start, warm};
+use super::{
+    Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work, gradient_descent, lbfgs, newton, start, warm,
+};
 use crate::linalg::vector;
 use crate::metrics::point_metrics;
 use crate::problem::{Objective, Problem};

@@ -1,17 +1,23 @@
 //! The first approximation: alternating ridge regressions on the squared error, solved exactly.
 
-use faer::{Accum, Mat, MatMut, dyn_stack::{MemBuffer, MemStack}, linalg::{cholesky::llt, matmul::matmul}};
+use faer::{
+    Accum, Mat, MatMut,
+    dyn_stack::{MemBuffer, MemStack},
+    linalg::{cholesky::llt, matmul::matmul},
+};
 
 use super::run::{Iterate, Run};
-use crate::problem::{Objective, block_columns};
+use crate::linalg::vector;
+use crate::problem::Objective;
 
 /// Regressions of W and of H, alternating. More converge slowly (by about (1 − 2c)² a sweep), fewer leave Newton's method
 /// outside its fast region.
 const SWEEPS: usize = 4;
-/// Golden-section steps for the common scale of the logits: it needs only one or two digits.
-const SCALE_STEPS: usize = 24;
-/// Range of the logarithm of that scale.
-const SCALE_RANGE: f64 = 6.0;
+/// Growth of the scale of the logits while its optimum is not bracketed, and how often it may grow.
+const SCALE_GROWTH: f64 = 4.0;
+const SCALE_EVALUATIONS: usize = 12;
+/// The scale needs only a digit or two: Newton's method does the rest.
+const SCALE_ACCURACY: f64 = 0.02;
 
 /// Replaces `at` by the result of [`SWEEPS`] sweeps on the squared error (and, for other losses, of a rescaling on the true
 /// objective), when that lowers the objective.
@@ -33,7 +39,7 @@ pub(super) fn improve(run: &mut Run, at: &mut Iterate) {
 }
 
 /// How much of the mean is explained by the bias: 1/(1 + λ_b), and 0 without bias.
-fn bias_share(objective: &Objective) -> f64 {
+pub(super) fn bias_share(objective: &Objective) -> f64 {
     if objective.layout().bias().is_empty() { 0.0 } else { 1.0 / (1.0 + objective.lambda_b()) }
 }
 
@@ -69,8 +75,7 @@ fn regress_classifier(objective: &Objective, x: &mut [f64]) -> Option<()> {
         }
     }
     solve(gram.as_mut(), sums.as_mut(), objective)?;
-    let bias: Vec<f64> =
-        (0..k).map(|j| share * (prior[j] - (0..d).map(|i| sums[(i, j)] * mean[i]).sum::<f64>())).collect();
+    let bias: Vec<f64> = (0..k).map(|j| share * (prior[j] - (0..d).map(|i| sums[(i, j)] * mean[i]).sum::<f64>())).collect();
     layout.factor_mut(x, 0).copy_from(sums.transpose());
     let target = &mut x[layout.bias()];
     target.copy_from_slice(&bias[..target.len()]);
@@ -122,46 +127,64 @@ fn solve(mut a: MatMut<'_, f64>, b: MatMut<'_, f64>, objective: &Objective) -> O
     Some(())
 }
 
-/// Scales W and H by e^{t/2} and b by e^t, t by golden section on the true objective.
+/// Scales W and H by √s and b by s, where s minimises the true objective along this curve: it is convex in s, and the root of its
+/// derivative is bracketed and found by the Illinois variant of regula falsi in log s.
 fn rescale(objective: &mut Objective, x: &mut [f64]) {
     let layout = objective.layout().clone();
+    let parallel = objective.parallel();
     let (factor, features, bias) = (layout.factor(0), layout.features(), layout.bias());
-    let square = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>();
+    let square = |x: &[f64]| vector::dot(x, x, parallel);
     let linear = 0.5 * (objective.lambda(0) * square(&x[factor.clone()]) + objective.lambda_h() * square(&x[features.clone()]));
     let quadratic = 0.5 * objective.lambda_b() * square(&x[bias.clone()]);
     let mut z = objective.logits(x).to_vec();
-    for column in z.chunks_exact_mut(layout.classes) {
-        for (z, b) in column.iter_mut().zip(&x[bias.clone()]) {
-            *z += b;
+    if !bias.is_empty() {
+        for column in z.chunks_exact_mut(layout.classes) {
+            for (z, b) in column.iter_mut().zip(&x[bias.clone()]) {
+                *z += b;
+            }
         }
     }
-    let each = block_columns(layout.classes);
-    let mut scratch = vec![0.0; each * layout.classes];
-    let mut value = |t: f64| {
-        let scale = t.exp();
-        let mut total = scale * linear + scale * scale * quadratic;
-        for (index, block) in z.chunks(each * layout.classes).enumerate() {
-            total += objective.loss().value_scaled(block, scale, index * each, &mut scratch[..block.len()]);
-        }
-        total
+    let mut gradient = vec![0.0; z.len()];
+    let slope = |s: f64, gradient: &mut [f64]| {
+        vector::scaled(gradient, s, &z, parallel);
+        objective.loss_gradient_of(gradient);
+        vector::dot(gradient, &z, parallel) + linear + 2.0 * s * quadratic
     };
-    let golden = 0.5 * (5f64.sqrt() - 1.0);
-    let (mut low, mut high) = (-SCALE_RANGE, SCALE_RANGE);
-    let (mut p, mut q) = (high - golden * (high - low), low + golden * (high - low));
-    let (mut fp, mut fq) = (value(p), value(q));
-    for _ in 0..SCALE_STEPS {
-        if fp < fq {
-            (high, q, fq) = (q, p, fp);
-            p = high - golden * (high - low);
-            fp = value(p);
+    // (log s, slope) on both sides of the root; the slope increases with s.
+    let (mut low, mut high) = (None, None);
+    let (mut t, mut kept) = (0.0f64, 0);
+    for _ in 0..SCALE_EVALUATIONS {
+        let here = slope(t.exp(), &mut gradient);
+        if !here.is_finite() {
+            break;
+        }
+        let side = if here < 0.0 { -1 } else { 1 };
+        if here < 0.0 {
+            low = Some((t, here))
         } else {
-            (low, p, fp) = (p, q, fq);
-            q = low + golden * (high - low);
-            fq = value(q);
+            high = Some((t, here))
+        }
+        match (&mut low, &mut high) {
+            (Some((a, fa)), Some((b, fb))) => {
+                // An end kept twice in a row counts half, or convergence would be one-sided.
+                if kept == side {
+                    if side < 0 { *fb *= 0.5 } else { *fa *= 0.5 }
+                }
+                kept = side;
+                let next = (*a * *fb - *b * *fa) / (*fb - *fa);
+                let done = (next - t).abs() < SCALE_ACCURACY;
+                t = next;
+                if done {
+                    break;
+                }
+            }
+            (Some(_), None) => t += SCALE_GROWTH.ln(),
+            _ => t -= SCALE_GROWTH.ln(),
         }
     }
-    let t = 0.5 * (low + high);
     let root = (0.5 * t).exp();
-    x[factor.start..features.end].iter_mut().for_each(|x| *x *= root);
-    x[bias].iter_mut().for_each(|x| *x *= root * root);
+    if root.is_finite() && root > 0.0 {
+        x[factor.start..features.end].iter_mut().for_each(|x| *x *= root);
+        x[bias].iter_mut().for_each(|x| *x *= root * root);
+    }
 }

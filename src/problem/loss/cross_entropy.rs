@@ -1,4 +1,5 @@
 use super::{LogitLoss, exp::exp_block};
+use crate::linalg::vector::vectorised;
 
 /// `L(Z) = (1/N) Σ_i [ logsumexp(z_i) − <t_i, z_i> ]` with `t_i = (1−α) e_{y_i} + (α/K) 1`: cross-entropy for α = 0, label
 /// smoothing otherwise.
@@ -35,53 +36,67 @@ impl CrossEntropy {
             }
         }
         exp_block(z);
+        // One logarithm for the product of many masses, each between 1 and K < 2^32.
+        let mut masses = 1.0;
         for column in z.chunks_exact_mut(self.classes) {
             let mass = sum(column);
-            total += mass.ln();
+            masses *= mass;
+            if masses > MASS_LIMIT {
+                total += f64::ln(masses);
+                masses = 1.0;
+            }
             let inverse = 1.0 / mass;
             for x in column.iter_mut() {
                 *x *= inverse;
             }
         }
-        total
+        total + masses.ln()
     }
 }
 
 impl LogitLoss for CrossEntropy {
     fn gradient(&self, z: &mut [f64], first: usize) -> f64 {
         let mut total = 0.0;
-        pulp::Arch::new().dispatch(|| {
-            total = self.softmax(z, first);
-            for (column, &label) in z.chunks_exact_mut(self.classes).zip(&self.labels[first..]) {
-                column[label as usize] -= self.peak;
-                for x in column.iter_mut() {
-                    *x = (*x - self.floor) * self.weight;
+        vectorised(
+            #[inline(always)]
+            || {
+                total = self.softmax(z, first);
+                for (column, &label) in z.chunks_exact_mut(self.classes).zip(&self.labels[first..]) {
+                    column[label as usize] -= self.peak;
+                    for x in column.iter_mut() {
+                        *x = (*x - self.floor) * self.weight;
+                    }
                 }
-            }
-        });
+            },
+        );
         self.weight * total
     }
 
     /// `(1/N) p_i ∘ (dz_i − <p_i, dz_i>)`, where `p_i = N g_i + t_i` is recovered from the gradient.
     fn curvature(&self, g: &[f64], dz: &mut [f64], first: usize) {
         let samples = self.labels.len() as f64;
-        pulp::Arch::new().dispatch(|| {
-            let columns = dz.chunks_exact_mut(self.classes).zip(g.chunks_exact(self.classes));
-            for ((dz, g), &label) in columns.zip(&self.labels[first..]) {
-                let label = label as usize;
-                let [gz, plain] = dot_and_sum(g, dz);
-                let mean = samples * gz + self.floor * plain + self.peak * dz[label];
-                let at_label = dz[label] - mean;
-                let floor = self.floor * self.weight;
-                for (dz, g) in dz.iter_mut().zip(g) {
-                    *dz = (*g + floor) * (*dz - mean);
+        vectorised(
+            #[inline(always)]
+            || {
+                let columns = dz.chunks_exact_mut(self.classes).zip(g.chunks_exact(self.classes));
+                for ((dz, g), &label) in columns.zip(&self.labels[first..]) {
+                    let label = label as usize;
+                    let [gz, plain] = dot_and_sum(g, dz);
+                    let mean = samples * gz + self.floor * plain + self.peak * dz[label];
+                    let at_label = dz[label] - mean;
+                    let floor = self.floor * self.weight;
+                    for (dz, g) in dz.iter_mut().zip(g) {
+                        *dz = (*g + floor) * (*dz - mean);
+                    }
+                    dz[label] += self.peak * self.weight * at_label;
                 }
-                dz[label] += self.peak * self.weight * at_label;
-            }
-        });
+            },
+        );
     }
 }
 
+/// A product at most this large stays finite when one more mass is taken in.
+const MASS_LIMIT: f64 = 1e290;
 /// Independent partial results, so that loops over a column vectorise without changing the order of summation.
 const LANES: usize = 8;
 

@@ -3,6 +3,8 @@
 //! Written as straight-line arithmetic that the compiler turns into vector code for the instruction set found at run time. No
 //! fused multiply-add is used, so every machine computes the same bits.
 
+use crate::linalg::vector::vectorised;
+
 /// log2(e), rounded.
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 /// ln 2 to 32 bits: its products with the integers that occur (below 2^11) are exact.
@@ -48,7 +50,10 @@ const INVERSE_FACTORIALS: [f64; 12] = [
 /// assert_eq!(x[2], 0.0);
 /// ```
 pub fn exp_in_place(x: &mut [f64]) {
-    pulp::Arch::new().dispatch(|| exp_block(x));
+    vectorised(
+        #[inline(always)]
+        || exp_block(x),
+    );
 }
 
 /// [`exp_in_place`] for callers already inside a dispatched block.

@@ -18,12 +18,4 @@ pub trait LogitLoss: Send + Sync {
 
     /// On entry `dz` holds a direction, on return `L''(Z) dz`; `g` is the gradient [`LogitLoss::gradient`] left at Z.
     fn curvature(&self, g: &[f64], dz: &mut [f64], first: usize);
-
-    /// ℓ_i summed over the block at logits `scale · z`; `z` is left alone, `work` has its length.
-    fn value_scaled(&self, z: &[f64], scale: f64, first: usize, work: &mut [f64]) -> f64 {
-        for (w, z) in work.iter_mut().zip(z) {
-            *w = scale * z;
-        }
-        self.gradient(work, first)
-    }
 }

@@ -1,4 +1,5 @@
 use super::LogitLoss;
+use crate::linalg::vector::vectorised;
 
 /// `L(Z) = ‖Z − Y‖_F² / (2N)` with one-hot targets Y.
 pub struct SquaredError {
@@ -18,23 +19,29 @@ impl SquaredError {
 impl LogitLoss for SquaredError {
     fn gradient(&self, z: &mut [f64], first: usize) -> f64 {
         let mut total = 0.0;
-        pulp::Arch::new().dispatch(|| {
-            for (column, &label) in z.chunks_exact_mut(self.classes).zip(&self.labels[first..]) {
-                column[label as usize] -= 1.0;
-            }
-            total = crate::linalg::vector::sum_squares_block(z);
-            for x in z.iter_mut() {
-                *x *= self.weight;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (column, &label) in z.chunks_exact_mut(self.classes).zip(&self.labels[first..]) {
+                    column[label as usize] -= 1.0;
+                }
+                total = crate::linalg::vector::sum_squares_block(z);
+                for x in z.iter_mut() {
+                    *x *= self.weight;
+                }
+            },
+        );
         0.5 * self.weight * total
     }
 
     fn curvature(&self, _g: &[f64], dz: &mut [f64], _first: usize) {
-        pulp::Arch::new().dispatch(|| {
-            for x in dz.iter_mut() {
-                *x *= self.weight;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for x in dz.iter_mut() {
+                    *x *= self.weight;
+                }
+            },
+        );
     }
 }

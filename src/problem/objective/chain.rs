@@ -1,7 +1,7 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use super::{Layout, ObjectiveError, loss, labels};
+use super::{Layout, ObjectiveError, labels, loss};
 use crate::linalg::vector;
 use crate::problem::{Bias, Model, Problem, loss::LogitLoss};
 
@@ -240,20 +240,14 @@ impl Objective {
     /// Replaces the logits of the trial state by the loss gradient there; returns the loss.
     fn loss_gradient(&mut self, x: &[f64]) -> f64 {
         let (layout, m) = (&self.layout, self.layout.layers);
-        let (b, k, loss) = (&x[layout.bias()], layout.classes, self.loss.as_ref());
-        let columns_each = block_columns(k);
-        let one = |(index, (z, partial)): (usize, (&mut [f64], &mut f64))| {
-            add_bias(z, b);
-            *partial = loss.gradient(z, index * columns_each);
-        };
-        let z = &mut self.trial.errors[m - 1];
-        let block = columns_each * k;
-        if self.par != Par::Seq {
-            z.par_chunks_mut(block).zip(self.partials.par_iter_mut()).enumerate().for_each(one);
-        } else {
-            z.chunks_mut(block).zip(self.partials.iter_mut()).enumerate().for_each(one);
-        }
-        self.partials.iter().sum()
+        let (b, z) = (&x[layout.bias()], &mut self.trial.errors[m - 1]);
+        gradient_in_blocks(self.loss.as_ref(), z, b, layout.classes, &mut self.partials, self.par != Par::Seq)
+    }
+
+    /// Replaces logits (bias included) by the loss gradient at them; returns the loss.
+    pub(crate) fn loss_gradient_of(&self, z: &mut [f64]) -> f64 {
+        let mut partials = vec![0.0; self.partials.len()];
+        gradient_in_blocks(self.loss.as_ref(), z, &[], self.layout.classes, &mut partials, self.parallel())
     }
 
     /// λ x in `g`, and Σ λ/2 ‖x‖².
@@ -281,8 +275,24 @@ impl Objective {
 }
 
 /// Samples per block of logits.
-pub(crate) fn block_columns(classes: usize) -> usize {
+fn block_columns(classes: usize) -> usize {
     (BLOCK / classes).max(1)
+}
+
+/// Adds b to every column of z, replaces z by the loss gradient there and returns the loss, summed in the order of the blocks.
+fn gradient_in_blocks(loss: &dyn LogitLoss, z: &mut [f64], b: &[f64], k: usize, partials: &mut [f64], parallel: bool) -> f64 {
+    let columns_each = block_columns(k);
+    let one = |(index, (z, partial)): (usize, (&mut [f64], &mut f64))| {
+        add_bias(z, b);
+        *partial = loss.gradient(z, index * columns_each);
+    };
+    let block = columns_each * k;
+    if parallel {
+        z.par_chunks_mut(block).zip(partials.par_iter_mut()).enumerate().for_each(one);
+    } else {
+        z.chunks_mut(block).zip(partials.iter_mut()).enumerate().for_each(one);
+    }
+    partials.iter().sum()
 }
 
 fn add_bias(z: &mut [f64], b: &[f64]) {

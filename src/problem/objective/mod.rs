@@ -4,7 +4,6 @@ mod chain;
 mod layout;
 
 pub use chain::Objective;
-pub(crate) use chain::block_columns;
 pub use layout::Layout;
 
 use super::{Labels, Loss, Model, Point, Problem, SpecError, loss::*};
@@ -12,7 +11,9 @@ use super::{Labels, Loss, Model, Point, Problem, SpecError, loss::*};
 /// Why an objective could not be built or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectiveError {
-    #[error("the numerical objective does not cover {what}; it covers the plain model with mse, ce and label-smoothing, and the deep models")]
+    #[error(
+        "the numerical objective does not cover {what}; it covers the plain model with mse, ce and label-smoothing, and the deep models"
+    )]
     Unsupported { what: String },
     #[error(transparent)]
     Spec(#[from] SpecError),
