@@ -2,10 +2,22 @@
 //!
 //! Each line may use the lines above it, never below.
 
-pub mod certify;
-pub mod closed_form;
-pub mod linalg;
-pub mod metrics;
-pub mod problem;
 pub mod scalar;
+
+pub mod linalg;
+
+pub mod problem;
+
+pub mod metrics;
+
+pub mod closed_form;
+
 pub mod solve;
+
+pub mod certify;
+
+pub mod theorem;
+
+pub mod report;
+
+pub mod cli;

@@ -1,5 +1,5 @@
 //! The command line: parse, run, report.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    ufm::cli::main()
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     CliError, check_digits, print_json, print_text,
-    problem::{Loaded, ProblemArgs, read_problem},
-    progress, tolerance,
+    problem::{Loaded, ProblemArgs, read_point, read_problem},
+    progress, refuse_existing, tolerance,
 };
 use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
-use crate::problem::{ExactPoint, Point, PointError, Problem, write_new};
+use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
 use crate::solve::{SolveOptions, minimise};
 
@@ -61,7 +61,7 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     }
     refuse_existing(&args.out)?;
     let (origin, point) = match &args.solution {
-        Some(path) => ("user", read_point(path, &loaded.problem)?),
+        Some(path) => ("user", exact_point(path, &loaded.problem)?),
         None => default_point(&loaded.problem, options)?,
     };
     let bar = progress(None);
@@ -112,7 +112,7 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
     for (path, out) in names.iter().zip(&certificates) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let Loaded { problem, bytes, .. } = read_problem(path)?;
-        let point = read_point(&path.with_extension("npz"), &problem)?;
+        let point = exact_point(&path.with_extension("npz"), &problem)?;
         let result = certify(&problem, &bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
         write_certificate(out, &result)?;
         holds &= result.verdict == Verdict::GlobalMinimum;
@@ -131,15 +131,6 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
     Ok(holds)
 }
 
-fn read_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
-    let at = |e: PointError| match e {
-        PointError::Array { .. } => CliError::Input(format!("{}: {e}", path.display())),
-        other => CliError::input(other),
-    };
-    let point = Point::read_npz(path, problem).map_err(at)?;
-    point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
-}
-
 /// The closed-form minimiser where the theorems give one, otherwise a numerical one.
 fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'static str, ExactPoint), CliError> {
     if let Ok(form) = closed_form(problem) {
@@ -155,11 +146,9 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
     point.map(|p| ("numerical", p)).ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))
 }
 
-fn refuse_existing(path: &Path) -> Result<(), CliError> {
-    if path.exists() {
-        return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
-    }
-    Ok(())
+fn exact_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
+    let point = read_point(path, problem)?;
+    point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
 }
 
 fn write_certificate(path: &Path, result: &Certification) -> Result<(), CliError> {

@@ -94,6 +94,14 @@ fn check_digits(digits: u32) -> Result<u32, CliError> {
     Err(CliError::Input(format!("--digits {digits} is not allowed: an integer from 1 to {MAX_DIGITS}")))
 }
 
+/// Nothing a user made is overwritten.
+fn refuse_existing(path: &std::path::Path) -> Result<(), CliError> {
+    if path.exists() {
+        return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
+    }
+    Ok(())
+}
+
 /// A tolerance flag: a positive decimal.
 fn tolerance(flag: &str, text: &str) -> Result<rug::Rational, CliError> {
     let refuse = |why: String| CliError::Input(format!("{flag} {text} is not allowed: a positive decimal{why}"));

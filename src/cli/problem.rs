@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::CliError;
-use crate::problem::{Problem, RawSpec};
+use crate::problem::{Point, PointError, Problem, RawSpec};
 
 /// Problem files beyond this are refused unread.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -125,4 +125,12 @@ pub(super) fn read_problem(path: &Path) -> Result<Loaded, CliError> {
     let raw = RawSpec::from_toml(text).map_err(|e| at(&e))?;
     let problem = raw.validate().map_err(|e| at(&e))?;
     Ok(Loaded { problem, raw, bytes })
+}
+
+/// Reads a point of this problem.
+pub(super) fn read_point(path: &Path, problem: &Problem) -> Result<Point, CliError> {
+    Point::read_npz(path, problem).map_err(|e| match e {
+        PointError::Array { .. } => CliError::Input(format!("{}: {e}", path.display())),
+        other => CliError::input(other),
+    })
 }

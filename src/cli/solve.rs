@@ -5,10 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{CliError, check_digits, print_json, print_text, problem::ProblemArgs, progress, tolerance};
+use super::{CliError, check_digits, print_json, print_text, problem::ProblemArgs, progress, refuse_existing, tolerance};
 use crate::certify::{CertifyError, CertifyOptions, certify};
 use crate::metrics::point_metrics;
-use crate::problem::{Point, Problem, write_new};
+use crate::problem::{Problem, write_new};
 use crate::report::{self, Table, certificate_json, closed_form_json, number};
 use crate::solve::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, minimise};
 
@@ -75,11 +75,15 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     if args.method != Choice::Gd && (args.lr.is_some() || args.steps.is_some()) {
         return Err(CliError::Input("--lr and --steps belong to --method gd".into()));
     }
-    for path in args.out.iter().chain(&args.trace) {
-        if path.exists() {
-            return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
-        }
-    }
+    args.out.iter().chain(&args.trace).try_for_each(|path| refuse_existing(path))?;
+
+    let time_limit = args.time_limit.map(Duration::try_from_secs_f64).transpose();
+    let time_limit = time_limit.map_err(|_| CliError::Input("--time-limit must be a nonnegative number of seconds".into()))?;
+    let start = match args.start.as_str() {
+        "random" => Start::Random,
+        "spectral" => Start::Spectral,
+        path => Start::Point(super::problem::read_point(path.as_ref(), problem)?),
+    };
 
     let mut json = json!({ "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw });
     let mut table = Table::default();
@@ -102,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
         }
     }
     if args.method != Choice::ClosedForm {
-        match numerical(args, problem, &tol) {
+        match numerical(args, problem, start, time_limit, &tol) {
             Ok(solution) => {
                 holds &= solution.status == Status::Converged;
                 let exact = solution.point.to_exact().ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))?;
@@ -137,7 +141,7 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     Ok(holds)
 }
 
-fn numerical(args: &Args, problem: &Problem, tol: &rug::Rational) -> Result<Solution, SolveError> {
+fn numerical(args: &Args, problem: &Problem, start: Start, time_limit: Option<Duration>, tol: &rug::Rational) -> Result<Solution, SolveError> {
     let method = match args.method {
         Choice::Gd => Method::GradientDescent {
             learning_rate: args.lr.unwrap_or(DEFAULT_LEARNING_RATE),
@@ -146,15 +150,9 @@ fn numerical(args: &Args, problem: &Problem, tol: &rug::Rational) -> Result<Solu
         Choice::Lbfgs => Method::Lbfgs,
         _ => Method::NewtonCg,
     };
-    let start = match args.start.as_str() {
-        "random" => Start::Random,
-        "spectral" => Start::Spectral,
-        path => Start::Point(Point::read_npz(std::path::Path::new(path), problem)?),
-    };
-    let time_limit = args.time_limit.map(Duration::try_from_secs_f64).transpose().ok().flatten();
     let options = SolveOptions { method, start, seed: args.seed, tol: tol.to_f64(), time_limit, trace: args.trace.is_some(), ..Default::default() };
     let bar = progress(None);
-    let mut on_progress = |p: &Progress| bar.set_message(format!("iteration {}: gradient norm {:.2e}", p.iterations, p.gradient_norm));
+    let mut on_progress = |p: &Progress| bar.set_message(format!("iteration {}: gradient norm {:.2e}", p.iteration, p.gradient_norm));
     let solution = minimise(problem, &options, &mut on_progress);
     bar.finish_and_clear();
     solution

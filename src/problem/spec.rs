@@ -20,23 +20,38 @@ pub enum SpecError {
     TooLarge { what: &'static str, need_gib: u64, have_gib: u64 },
 }
 
-/// The fields of a problem as written, before validation. `None`: not written.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// The fields of a problem as written, before validation. `None`: not written. Serialises to the fields that are.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct RawSpec {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bias: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub per_class: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub class_counts: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub per_tag_set: Option<Vec<(String, i64)>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_w: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_h: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_b: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambdas: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub smoothing: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub focusing: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<String>,
 }
 

@@ -101,6 +101,17 @@ pub enum Status {
     Stalled,
 }
 
+impl Status {
+    /// `converged`, `budget` or `stalled`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Converged => "converged",
+            Status::Budget => "budget",
+            Status::Stalled => "stalled",
+        }
+    }
+}
+
 /// Reported while solving.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
