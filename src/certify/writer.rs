@@ -36,7 +36,8 @@ impl Writer {
         let zeros = x.m.iter().filter_map(|m| m.find_one(0)).min().unwrap_or(0);
         let exp = if x.m.iter().all(|m| *m == 0) { 0 } else { x.exp + zeros as i32 };
         let _ = writeln!(self.text, "{name} {} {} {exp}", x.rows, x.cols);
-        for i in 0..x.rows {
+        // A matrix without columns has no lines.
+        for i in (0..x.rows).filter(|_| x.cols > 0) {
             for (j, m) in x.m[i * x.cols..(i + 1) * x.cols].iter().enumerate() {
                 let separator = if j == 0 { "" } else { " " };
                 let _ = write!(self.text, "{separator}{:x}", Integer::from(m >> zeros));

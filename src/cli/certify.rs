@@ -13,7 +13,7 @@ use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
-use crate::solve::{SolveOptions, minimise};
+use crate::solve::{Method, SolveOptions, minimise};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -140,7 +140,8 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
         }
     }
     let bar = progress(None);
-    let solution = minimise(problem, &SolveOptions::default(), &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
+    let options = SolveOptions { method: Method::suited_to(problem), ..Default::default() };
+    let solution = minimise(problem, &options, &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
     bar.finish_and_clear();
     let point = solution.map_err(CliError::input)?.point.to_exact();
     point.map(|p| ("numerical", p)).ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))

@@ -148,7 +148,7 @@ fn numerical(args: &Args, problem: &Problem, start: Start, time_limit: Option<Du
             steps: args.steps.unwrap_or(DEFAULT_STEPS),
         },
         Choice::Lbfgs => Method::Lbfgs,
-        _ => Method::NewtonCg,
+        _ => Method::suited_to(problem),
     };
     let options = SolveOptions { method, start, seed: args.seed, tol: tol.to_f64(), time_limit, trace: args.trace.is_some(), ..Default::default() };
     let bar = progress(None);

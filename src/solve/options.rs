@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::metrics::PointMetrics;
-use crate::problem::{ObjectiveError, Point, SpecError};
+use crate::problem::{Model, ObjectiveError, Point, Problem, SpecError};
 
 /// Which minimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -63,6 +63,13 @@ impl Default for SolveOptions {
             warm: true,
             trace: false,
         }
+    }
+}
+
+impl Method {
+    /// The method that suits a model: Newton-CG, but L-BFGS for deep ReLU, whose kinks mislead second-order models.
+    pub fn suited_to(problem: &Problem) -> Self {
+        if matches!(problem.model, Model::DeepRelu { .. }) { Method::Lbfgs } else { Method::NewtonCg }
     }
 }
 

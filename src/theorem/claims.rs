@@ -6,7 +6,7 @@ use super::instance::{Instance, power_of_tenth};
 use super::Finding;
 use crate::certify::{Verdict, deep_gradient_norm, objective};
 use crate::linalg::thin_svd;
-use crate::problem::{Dyadic, ExactPoint, Point};
+use crate::problem::{Dyadic, ExactPoint, Model, Point};
 use crate::scalar::Ball;
 
 /// A named claim and its check: the deviation (an upper bound where the claim is certified) and the finding.
@@ -25,6 +25,8 @@ const LOST_DIGITS: u32 = 10;
 const F64_GAP_DIGITS: u32 = 12;
 /// Structure of an f64 minimiser: gradient norm 1e-12 over the smallest curvature of the grid's problems (1e-4), with room.
 const F64_STRUCTURE: f64 = 1e-6;
+/// A start counts as having attained the value within this relative distance; other local minima are farther by orders of magnitude.
+const ATTAINED: f64 = 1e-12;
 
 fn undecided(why: &str) -> Outcome {
     (None, Finding::Undecided(why.into()))
@@ -253,6 +255,50 @@ pub(super) const STRUCTURE: Claim = Claim {
     },
 };
 
+/// Deep minimisers that attain the value have orthogonal frames in their layers.
+pub(super) const LAYERS: Claim = Claim {
+    name: "layers",
+    statement: "At every numerical minimiser that attains the value, the Gram matrices of its layers' outputs are the closed form's: H and W_1 H for \
+                the linear model, relu(W_1 H) for the ReLU model (whose H may differ); relative Frobenius distance.",
+    check: |i| {
+        let Some(p) = &i.prediction else { return undecided("unsupported: no closed form") };
+        let value = p.f_star.mid().to_f64();
+        let relu = matches!(i.problem.model, Model::DeepRelu { .. });
+        let reference = layers(&p.minimiser.to_f64(), relu);
+        let attained: Vec<_> = i.numerical().iter().filter(|n| n.solution.objective - value <= ATTAINED * value).collect();
+        let worst = attained.iter().flat_map(|n| {
+            let found = layers(&n.solution.point, relu);
+            reference.iter().zip(found).map(|(r, x)| gram_distance(&x, r)).collect::<Vec<_>>()
+        });
+        let worst = worst.fold(0.0, f64::max);
+        let finding = if attained.is_empty() {
+            Finding::Undecided("budget: no start attained the value".into())
+        } else if worst <= F64_STRUCTURE {
+            Finding::Proved
+        } else {
+            Finding::Refuted(format!("a minimiser's layer deviates from an orthogonal frame by {worst:.2e}"))
+        };
+        (Some(Float::with_val(64, worst)), finding)
+    },
+};
+
+/// Layer outputs whose structure the theorem fixes.
+fn layers(point: &Point, relu: bool) -> Vec<faer::Mat<f64>> {
+    let hidden = &point.factors[..point.factors.len() - 1];
+    let mut outputs = vec![point.h.clone()];
+    for w in hidden {
+        let x = w * &outputs[outputs.len() - 1];
+        outputs.push(if relu { faer::Mat::from_fn(x.nrows(), x.ncols(), |a, b| x[(a, b)].max(0.0)) } else { x });
+    }
+    if relu { outputs.split_off(outputs.len() - 1) } else { outputs }
+}
+
+/// Relative Frobenius distance of Gram matrices (absolute below size one).
+fn gram_distance(x: &faer::Mat<f64>, reference: &faer::Mat<f64>) -> f64 {
+    let target = reference.transpose() * reference;
+    (x.transpose() * x - &target).norm_l2() / target.norm_l2().max(1.0)
+}
+
 /// max over H, HᵀH and W Wᵀ of relative Frobenius distances (absolute where the prediction is zero).
 fn structure_deviation(i: &Instance, point: &Point, reference: &Point) -> f64 {
     let scale = reference.h.norm_l2().powi(2).max(1.0);
@@ -268,10 +314,9 @@ fn structure_deviation(i: &Instance, point: &Point, reference: &Point) -> f64 {
         }
         start += n as usize;
     }
-    let distance = |a: faer::Mat<f64>, b: faer::Mat<f64>| (a - &b).norm_l2() / b.norm_l2().max(1.0);
-    let features = distance(point.h.transpose() * &point.h, reference.h.transpose() * &reference.h);
+    let features = gram_distance(&point.h, &reference.h);
     let (Some(w), Some(v)) = (point.factors.last(), reference.factors.last()) else { return f64::NAN };
-    let classifier = distance(w * w.transpose(), v * v.transpose());
+    let classifier = gram_distance(&w.transpose().to_owned(), &v.transpose().to_owned());
     (within / scale).sqrt().max(features).max(classifier)
 }
 

@@ -7,7 +7,7 @@ use rug::Rational;
 use crate::certify::{Certification, CertifyOptions, certify};
 use crate::problem::{ExactPoint, Problem};
 use crate::scalar::Ball;
-use crate::solve::{Solution, SolveOptions, Start, minimise};
+use crate::solve::{Method, Solution, SolveOptions, Start, minimise};
 
 /// What a theorem says of one problem.
 pub struct Prediction {
@@ -62,7 +62,8 @@ impl Instance {
     pub fn numerical(&self) -> &[Numerical] {
         self.numerical.get_or_init(|| {
             let run = |seed| {
-                let options = SolveOptions { start: Start::Random, seed, ..Default::default() };
+                let method = Method::suited_to(&self.problem);
+                let options = SolveOptions { method, start: Start::Random, seed, ..Default::default() };
                 let solution = minimise(&self.problem, &options, &mut |_| {}).ok()?;
                 let exact = solution.point.to_exact()?;
                 let certification = certify(&self.problem, self.file.as_bytes(), &exact, &CertifyOptions::default()).ok();

@@ -1,6 +1,6 @@
 //! Every registered theorem.
 
-use super::claims::{NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
+use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
 use super::identity;
 use super::{Prediction, Theorem, Trust};
 use crate::closed_form::closed_form;
@@ -132,7 +132,7 @@ pub fn registry() -> Vec<Theorem> {
             hypotheses: "deep-linear, p = 3, balanced, d >= K",
             conditional: false,
             trust: Trust::Measured,
-            claims: vec![VALUE, STATIONARITY, ORTHOGONAL, NOT_BELOW],
+            claims: vec![VALUE, STATIONARITY, ORTHOGONAL, NOT_BELOW, LAYERS],
             problems: vec![
                 deep("deep-linear", &classes(4, 5), 8, "\"0.002\", \"0.003\", \"0.005\""),
                 deep("deep-linear", &classes(3, 2), 3, "\"0.01\", \"0.01\", \"0.01\""),
@@ -148,7 +148,7 @@ pub fn registry() -> Vec<Theorem> {
             hypotheses: "deep-relu, p = 3, balanced, d >= K; nuclear norm equality (an assumption: measured, never presumed)",
             conditional: true,
             trust: Trust::Measured,
-            claims: vec![VALUE, NUCLEAR, NOT_BELOW],
+            claims: vec![VALUE, NUCLEAR, NOT_BELOW, LAYERS],
             problems: vec![
                 deep("deep-relu", &classes(4, 5), 8, "\"0.002\", \"0.003\", \"0.005\""),
                 deep("deep-relu", &classes(3, 2), 6, "\"0.01\", \"0.01\", \"0.01\""),
