@@ -11,7 +11,7 @@ use num_traits::{One, Signed, Zero};
 /// The exact number `m · 2^e`.
 ///
 /// Sums, products and comparisons are exact. [`fmt::Display`] writes `HEX*2^INT`, the form used in certificates.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Dyadic {
     pub(crate) m: BigInt,
     pub(crate) e: i64,
@@ -24,10 +24,6 @@ impl Dyadic {
     /// The number `m · 2^e`.
     pub fn new(m: impl Into<BigInt>, e: i64) -> Self {
         Dyadic { m: m.into(), e }
-    }
-
-    pub(crate) fn zero() -> Self {
-        Dyadic::new(0, 0)
     }
 
     pub(crate) fn times(&self, factor: &BigInt) -> Self {
@@ -66,7 +62,7 @@ impl Dyadic {
     /// With m·2^e = M·2^(2c), M an integer of at least 128 bits: sqrt(M) < floor(sqrt M) + 1 <= sqrt(M) (1 + 2^-63).
     pub(crate) fn sqrt_up(&self) -> Dyadic {
         if self.is_zero() {
-            return Dyadic::zero();
+            return Dyadic::default();
         }
         let mut widen = 128u64.saturating_sub(self.m.bits()) as i64;
         widen += (self.e - widen).rem_euclid(2);

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 pub use dyadic::Dyadic;
 use predicates::{Instance, Triple};
 use problem::{Bias, Problem};
-use reader::{Fail, Reader, require, shown};
+use reader::{Fail, Reader, require};
 
 /// Largest certificate read, in bytes.
 pub const MAX_CERTIFICATE: u64 = 256 << 20;
@@ -141,13 +141,9 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
         return reader.reject(format!("the certificate is not about this problem, whose sha256 is {digest}"));
     }
     let kind = reader.field_after("kind")?;
-    if ![&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind) {
-        return reader.reject(format!("unknown kind `{}`", shown(kind)));
-    }
-    let precision = reader::integer(reader.field_after("precision")?).filter(|p| (32..=100_000).contains(p));
-    let Some(precision) = precision else {
-        return reader.reject("precision is an integer from 32 to 100000");
-    };
+    require([&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind), reader.line, "unknown kind of certificate")?;
+    let precision = reader::integer(reader.field_after("precision")?).unwrap_or(0);
+    require((32..=100_000).contains(&precision), reader.line, "precision is an integer from 32 to 100000")?;
     let point = triple(&mut reader, &problem, ["W", "H", "b"])?;
     let instance = Instance::new(&problem, &point, precision as usize);
     match kind {
@@ -191,11 +187,9 @@ fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> 
     require(twice <= within.value.times(&(&p.h * samples)), within.line, "within-class is smaller than 2 gap / (lambda_H N)")?;
     require(twice <= duality.value.times(&p.w), duality.line, "self-duality is smaller than 2 gap / lambda_W")?;
     require(*g <= fit.value, fit.line, "fit is smaller than the gap")?;
-    let dual = instance.scaled_lower(&rt, dual_line)?;
-    require(lower.value.times(&instance.lower_scale()) <= dual, lower.line, "the dual matrix does not give this lower bound")?;
+    require(instance.lower_at_least(&rt, dual_line, &lower.value)?, lower.line, "the dual matrix does not give this lower bound")?;
     instance.radius(&rt, &factor, factor_line)?;
-    let primal = instance.scaled_upper()?;
-    require(primal <= upper.value.times(&instance.upper_scale()), upper.line, "the objective is not confirmed to be at most this")?;
+    require(instance.objective_at_most(&upper.value)?, upper.line, "the objective is not confirmed to be at most this")?;
     gradient.iter().try_for_each(|bound| small_gradient(instance, bound))?;
     Ok(Claim { kind: Kind::Gap, bounds })
 }

@@ -30,12 +30,6 @@ pub(crate) struct Instance<'a> {
     one: BigInt,
 }
 
-/// N ∂L/∂Z at the point, transposed: it lies between `low` and `low + slack` entrywise, and is `low` without slack.
-struct Slope {
-    low: Mat,
-    slack: Option<Mat>,
-}
-
 impl<'a> Instance<'a> {
     pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
         let counts = problem.counts();
@@ -59,52 +53,43 @@ impl<'a> Instance<'a> {
         }
     }
 
-    fn targets(&self) -> Mat {
-        Mat::one_hot(&self.labels, self.problem.classes)
-    }
-
     /// A - Y, transposed.
     fn minus_targets(&self, a: &Mat) -> Result<Mat, Fail> {
-        Mat::combine(&[(&self.one, a), (&-&self.one, &self.targets())])
+        Mat::combine(&[(&self.one, a), (&-&self.one, &Mat::one_hot(&self.labels, self.problem.classes))])
     }
 
     fn point_logits(&self) -> Result<Mat, Fail> {
         self.logits(&self.point.w, &self.point.h, self.point.b.as_ref())
     }
 
-    /// An upper bound of 2 N q f at the point, exact for mse: q · 2N L + N · (weighted squares), where 2N L is ||Z - Y||² or
-    /// twice the sum of the sample losses.
-    pub fn scaled_upper(&self) -> Result<Dyadic, Fail> {
-        let z = self.point_logits()?;
+    /// Whether f <= bound at the point is certain: 2 N q f = q · 2N L + N · (weighted squares), where 2N L is ||Z - Y||² or twice
+    /// the sum of the sample losses.
+    pub fn objective_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
+        let (z, q) = (self.point_logits()?, &self.problem.q);
         let loss = if self.problem.ce {
             Fixed::new(self.precision).loss_upper(&z, &self.labels).times(&2.into())
         } else {
             self.minus_targets(&z)?.norm_squared()
         };
-        Ok(&loss.times(&self.problem.q) + &self.weighted(self.point).times(&self.n))
+        let objective = &loss.times(q) + &self.weighted(self.point).times(&self.n);
+        Ok(objective <= bound.times(&(2 * &self.n * q)))
     }
 
-    /// 2 N q, the factor of [`Self::scaled_upper`].
-    pub fn upper_scale(&self) -> BigInt {
-        2 * &self.n * &self.problem.q
-    }
-
-    /// P2 and P3 for the dual matrix given as `rt` = Rᵀ (row k is r_k), then a lower bound of 2 N² b · lower, with b = 1 where the
-    /// bias is not regularized:
+    /// P2 and P3 for the dual matrix given as `rt` = Rᵀ (row k is r_k), whose section starts at `line`; then whether the bound it
+    /// gives is certainly at least `bound`. With b = 1 unless the bias is regularized,
     ///
     /// 2 N² b · lower = N b · E - q ||Σ n_k r_k||²,   E = -Σ n_k (||r_k||² + 2 r_kk) for mse, 2 Σ n_k H(q_k) for ce,
     ///
-    /// the last term for regularized bias only. `line` is where R starts.
-    pub fn scaled_lower(&self, rt: &Mat, line: usize) -> Result<Dyadic, Fail> {
+    /// the last term for regularized bias only.
+    pub fn lower_at_least(&self, rt: &Mat, line: usize, bound: &Dyadic) -> Result<bool, Fail> {
         let p = self.problem;
-        let (weighted, flat) = (self.weighted_rows(rt), rt.transpose());
+        let weighted = self.weighted_rows(rt);
         let total = weighted.column_sums();
         if p.bias == Bias::Free && total.m.iter().any(|x| !x.is_zero()) {
             return rejected(line, "P2: with a free bias the sum of n_k r_k must be zero");
         }
-        let mut energy = Dyadic::zero();
-        if p.ce {
-            if flat.column_sums().m.iter().any(|x| !x.is_zero()) {
+        let energy = if p.ce {
+            if rt.transpose().column_sums().m.iter().any(|x| !x.is_zero()) {
                 return rejected(line, "P3: a column of R does not sum to zero");
             }
             let classes: Vec<usize> = (0..p.classes).collect();
@@ -112,25 +97,17 @@ impl<'a> Instance<'a> {
             if q.m.iter().any(|x| *x < BigInt::zero()) {
                 return rejected(line, "P3: a column of R plus its target has a negative entry");
             }
-            energy = Fixed::new(self.precision).entropy_lower(&q, &self.counts).times(&2.into());
+            Fixed::new(self.precision).entropy_lower(&q, &self.counts).times(&2.into())
         } else {
-            for k in 0..p.classes {
-                let row: Dyadic = Dyadic { m: rt.row(k).iter().map(|x| x * x).sum(), e: 2 * rt.e };
-                let diagonal = Dyadic { m: 2 * &rt.row(k)[k], e: rt.e };
-                energy = &energy - &(&row + &diagonal).times(&self.counts[k].into());
-            }
-        }
-        let penalty = if p.bias == Bias::Regularized { total.norm_squared().times(&p.q) } else { Dyadic::zero() };
-        Ok(&energy.times(&(&self.n * self.b_or_one())) - &penalty)
-    }
-
-    fn b_or_one(&self) -> BigInt {
-        if self.problem.bias == Bias::Regularized { self.problem.b.clone() } else { BigInt::one() }
-    }
-
-    /// 2 N² b, the factor of [`Self::scaled_lower`].
-    pub fn lower_scale(&self) -> BigInt {
-        2 * &self.n * &self.n * self.b_or_one()
+            let diagonal = Dyadic { m: weighted.m.iter().step_by(p.classes + 1).sum(), e: rt.e };
+            &diagonal.times(&(-2).into()) - &weighted.inner(rt)
+        };
+        let (b, penalty) = match p.bias {
+            Bias::Regularized => (p.b.clone(), total.norm_squared().times(&p.q)),
+            _ => (BigInt::one(), Dyadic::default()),
+        };
+        let (n, nb) = (&self.n, &self.n * b);
+        Ok(&energy.times(&nb) - &penalty >= bound.times(&(2 * n * nb)))
     }
 
     /// Row k times n_k.
@@ -155,13 +132,14 @@ impl<'a> Instance<'a> {
         Ok(())
     }
 
-    fn slope(&self) -> Result<Slope, Fail> {
+    /// N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S.
+    fn slope(&self) -> Result<(Mat, Option<Mat>), Fail> {
         let z = self.point_logits()?;
         if !self.problem.ce {
-            return Ok(Slope { low: self.minus_targets(&z)?, slack: None });
+            return Ok((self.minus_targets(&z)?, None));
         }
         let (p, slack) = Fixed::new(self.precision).softmax(&z);
-        Ok(Slope { low: self.minus_targets(&p)?, slack: Some(slack) })
+        Ok((self.minus_targets(&p)?, Some(slack)))
     }
 
     /// (s, ε) such that N q ||∇f|| lies within ε of the square root of s; ε = 0 for mse.
@@ -170,7 +148,7 @@ impl<'a> Instance<'a> {
     /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
     pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
         let (p, Triple { w, h, b }) = (self.problem, self.point);
-        let Slope { low, slack } = self.slope()?;
+        let (low, slack) = self.slope()?;
         let for_w = Mat::combine(&[(&p.q, &low.transpose().product(h)?), (&(&self.n * &p.w), w)])?;
         let for_h = Mat::combine(&[(&p.q, &low.product(&w.transpose())?), (&(&self.n * &p.h), &h.transpose())])?;
         let mut square = &for_w.norm_squared() + &for_h.norm_squared();
@@ -179,7 +157,7 @@ impl<'a> Instance<'a> {
             square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
             reach = &reach + &Dyadic::new(self.n.clone(), 0);
         }
-        let slack = slack.map_or(Dyadic::zero(), |s| s.norm_squared());
+        let slack = slack.map_or(Dyadic::default(), |s| s.norm_squared());
         Ok((square, (&slack * &reach).times(&(&p.q * &p.q)).sqrt_up()))
     }
 
@@ -207,10 +185,10 @@ impl<'a> Instance<'a> {
             (&self.one, &self.logits(&self.point.w, &v.h, None)?),
         ])?;
         let second = Mat::combine(&[(&2.into(), &self.logits(&v.w, &v.h, None)?)])?;
-        let Slope { low, slack } = self.slope()?;
+        let (low, slack) = self.slope()?;
         let mut loss = low.inner(&second);
         loss = &loss + &slack.map_or_else(|| first.norm_squared(), |slack| self.variance_upper(&low, &slack, &first, &second));
-        let squares = &(&v.w.norm_squared() + &v.h.norm_squared()) + &v.b.as_ref().map_or(Dyadic::zero(), Mat::norm_squared);
+        let squares = &(&v.w.norm_squared() + &v.h.norm_squared()) + &v.b.as_ref().map_or(Dyadic::default(), Mat::norm_squared);
         let total = &loss.times(&self.problem.q) + &self.weighted(v).times(&self.n);
         Ok(total <= (bound * &squares).times(&(&self.n * &self.problem.q)))
     }
@@ -218,11 +196,11 @@ impl<'a> Instance<'a> {
     /// Σ_samples Σ_k (P_k + S_k) (z'_k - c)² + S_k max(z''_k, 0), from `low` = P - Y.
     fn variance_upper(&self, low: &Mat, slack: &Mat, first: &Mat, second: &Mat) -> Dyadic {
         let one = Dyadic::new(1, 0);
-        let mut total = Dyadic::zero();
+        let mut total = Dyadic::default();
         for (i, &label) in self.labels.iter().enumerate() {
             let mut p: Vec<Dyadic> = low.dyadics(i).collect();
             p[label] = &p[label] + &one;
-            let centre = p.iter().zip(first.dyadics(i)).fold(Dyadic::zero(), |c, (p, z)| &c + &(p * &z));
+            let centre = p.iter().zip(first.dyadics(i)).fold(Dyadic::default(), |c, (p, z)| &c + &(p * &z));
             for (((p, s), z), zz) in p.iter().zip(slack.dyadics(i)).zip(first.dyadics(i)).zip(second.dyadics(i)) {
                 total = &total + &(&(p + &s) * &(&z - &centre).square());
                 total = if zz.is_negative() { total } else { &total + &(&s * &zz) };
