@@ -34,10 +34,10 @@ fn derivatives(c: &mut Criterion) {
             let mut objective = Objective::new(&problem(loss, "free", size), None).expect("covered");
             let x: Vec<f64> = (0..objective.layout().len()).map(|i| 0.1 * (i as f64).sin()).collect();
             let (mut g, mut out) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-            let id = |what: &str| BenchmarkId::new(what, format!("{loss} K={}", size.0));
-            c.bench_function(&id("gradient").to_string(), |b| b.iter(|| black_box(objective.value_gradient(&x, &mut g))));
+            let id = |what: &str| format!("{what}/{loss} K={}", size.0);
+            c.bench_function(&id("gradient"), |b| b.iter(|| black_box(objective.value_gradient(&x, &mut g))));
             objective.accept();
-            c.bench_function(&id("hessian product").to_string(), |b| b.iter(|| objective.hessian_product(&x, &g, &mut out)));
+            c.bench_function(&id("hessian product"), |b| b.iter(|| objective.hessian_product(&x, &g, &mut out)));
         }
     }
 }
