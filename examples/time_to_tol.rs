@@ -9,7 +9,10 @@ use ufm::{
     solve::{Method, SolveOptions, minimise},
 };
 
-const CASES: [(&str, u64, u64, u64, &str, &str, &str, &str); 8] = [
+/// Name, K, d, n, λ_W, λ_H, loss, bias.
+type Case = (&'static str, u64, u64, u64, &'static str, &'static str, &'static str, &'static str);
+
+const CASES: [Case; 8] = [
     ("K4d20n50-mse-none", 4, 20, 50, "0.005", "0.001", "mse", "none"),
     ("K4d20n50-mse-free", 4, 20, 50, "0.005", "0.001", "mse", "free"),
     ("K4d20n50-ce-free", 4, 20, 50, "0.005", "0.001", "ce", "free"),

@@ -50,7 +50,7 @@ pub fn point_metrics(problem: &Problem, point: &Point) -> PointMetrics {
 fn measure(problem: &Problem, point: &Point) -> Option<PointMetrics> {
     let (k, d, n) = problem.point_sizes().ok()?;
     let counts = problem.class_counts()?;
-    if point.h.shape() != (d, n) || point.factors.iter().any(|w| w.ncols() != d) {
+    if point.h.shape() != (d, n) {
         return None;
     }
     let mut means = Mat::<f64>::zeros(d, k);
@@ -71,14 +71,15 @@ fn measure(problem: &Problem, point: &Point) -> Option<PointMetrics> {
         }
         first = samples.end;
     }
-    let mut classifier = Mat::<f64>::identity(d, d);
-    for w in &point.factors {
+    let (first, rest) = point.factors.split_first()?;
+    let mut classifier = first.clone();
+    for w in rest {
         if w.ncols() != classifier.nrows() {
             return None;
         }
         classifier = product(w, &classifier);
     }
-    if classifier.nrows() != k {
+    if classifier.shape() != (k, d) {
         return None;
     }
     let logits = product(&classifier, &means).norm_l2();

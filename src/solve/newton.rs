@@ -15,9 +15,10 @@ const SHRINK: f64 = 0.25;
 const GROW: f64 = 0.75;
 /// Least agreement for a step to be taken.
 const ACCEPT: f64 = 1e-4;
-/// The search gives up when the region is this small against the point, or after this many steps without progress on the gradient.
+/// The search gives up when the region is this small against the point, or after this many steps that neither lower the
+/// objective beyond its rounding nor halve the gradient norm: enough to leave the neighbourhood of a nearly flat saddle.
 const SMALLEST_RADIUS: f64 = 1e-15;
-const FRUITLESS: u32 = 3;
+const FRUITLESS: u32 = 40;
 
 /// Buffers of the conjugate-gradient method.
 struct Workspace {
@@ -44,7 +45,7 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate) -> Status {
     run.evaluate(at);
     run.objective.accept();
     let mut radius = norm(&at.x, parallel).max(1.0);
-    let (mut fruitless, mut tighten) = (0, 1.0);
+    let (mut fruitless, mut tighten, mut lowest) = (0, 1.0, f64::INFINITY);
     loop {
         if at.norm <= run.options.tol {
             return Status::Converged;
@@ -61,26 +62,37 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate) -> Status {
         run.evaluate(&mut trial);
         let finite = trial.f.is_finite() && trial.norm.is_finite();
         let noisy = predicted <= VALUE_NOISE * at.f.abs();
-        let ratio = if finite { (at.f - trial.f) / predicted } else { f64::NEG_INFINITY };
-        let taken = if noisy { finite && trial.norm < at.norm } else { ratio > ACCEPT };
-        if !noisy {
-            if ratio < SHRINK {
+        // −∫ grad f · ds along the step by the trapezoidal rule resolves decreases far below the rounding of f.
+        let slopes = || -0.5 * (dot(&at.g, &work.step, parallel) + dot(&trial.g, &work.step, parallel));
+        let ratio = match (finite, noisy) {
+            (false, _) => f64::NEG_INFINITY,
+            (true, false) => (at.f - trial.f) / predicted,
+            (true, true) => slopes() / predicted,
+        };
+        let taken = ratio > ACCEPT || (noisy && finite && trial.norm < at.norm);
+        if ratio < SHRINK {
+            // A negative ratio is often rounding alone once the gradient itself is tiny: a step that lowers it keeps its region.
+            if !taken || !noisy {
                 radius = SHRINK * length;
-            } else if ratio > GROW && length > 0.99 * radius {
-                radius *= 2.0;
             }
+        } else if ratio > GROW && length > 0.99 * radius {
+            radius *= 2.0;
         }
-        let progress = taken && (!noisy || trial.norm < 0.5 * at.norm);
-        fruitless = if progress { 0 } else { fruitless + 1 };
-        if noisy && !progress {
+        if taken && (!noisy || trial.norm < 0.5 * lowest) {
+            (fruitless, tighten) = (0, 1.0);
+        } else if noisy {
             // Rounding limits the accuracy of the step: solve the equation more exactly before giving up.
+            fruitless += 1;
             tighten *= 0.1;
+        }
+        if finite && taken {
+            lowest = lowest.min(trial.norm);
         }
         if taken {
             std::mem::swap(at, &mut trial);
             run.objective.accept();
         }
-        if (noisy && fruitless >= FRUITLESS) || radius < SMALLEST_RADIUS * (1.0 + norm(&at.x, parallel)) {
+        if fruitless >= FRUITLESS || radius < SMALLEST_RADIUS * (1.0 + norm(&at.x, parallel)) {
             return if at.norm <= run.options.tol { Status::Converged } else { Status::Stalled };
         }
     }

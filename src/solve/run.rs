@@ -32,14 +32,17 @@ impl Run<'_> {
         at.norm = vector::norm(&at.g, self.objective.parallel());
     }
 
-    /// Counts an iteration, reports and records it; returns whether a limit is reached.
+    /// Reports and records where an iteration begins, and counts it; returns whether a limit forbids it.
     pub fn step(&mut self, at: &Iterate) -> bool {
         self.report(at);
         if self.options.trace {
             self.record(at);
         }
+        if self.iterations >= self.options.max_iterations || self.out_of_budget() {
+            return true;
+        }
         self.iterations += 1;
-        self.iterations > self.options.max_iterations || self.out_of_budget()
+        false
     }
 
     pub fn report(&mut self, at: &Iterate) {

@@ -13,6 +13,9 @@ use crate::problem::Objective;
 /// Regressions of W and of H, alternating. More converge slowly (by about (1 − 2c)² a sweep), fewer leave Newton's method
 /// outside its fast region.
 const SWEEPS: usize = 4;
+/// The d × d Gram matrix may have this many times the entries of the point, or [`LEAST_LIMIT`] entries: otherwise no sweeps.
+const WIDEST: usize = 8;
+const LEAST_LIMIT: usize = 1 << 20;
 /// Growth of the scale of the logits while its optimum is not bracketed, and how often it may grow.
 const SCALE_GROWTH: f64 = 4.0;
 const SCALE_EVALUATIONS: usize = 12;
@@ -22,6 +25,10 @@ const SCALE_ACCURACY: f64 = 0.02;
 /// Replaces `at` by the result of [`SWEEPS`] sweeps on the squared error (and, for other losses, of a rescaling on the true
 /// objective), when that lowers the objective.
 pub(super) fn improve(run: &mut Run, at: &mut Iterate) {
+    let dim = run.objective.layout().dim;
+    if dim.saturating_mul(dim) > (WIDEST * at.x.len()).max(LEAST_LIMIT) {
+        return;
+    }
     let mut x = at.x.clone();
     for _ in 0..SWEEPS {
         if regress_classifier(&run.objective, &mut x).is_none() || regress_features(&run.objective, &mut x).is_none() {
