@@ -148,7 +148,9 @@ proptest! {
 /// The scalar problem of one deep mode, min over x of (x−1)²/2 + (p/2) κ x^{2/p}, on a grid: nothing is below the closed form.
 #[test]
 fn deep_values_against_a_grid_of_the_scalar_problem() {
-    for (p, lambdas) in [(2, "\"0.02\", \"0.03\""), (3, "\"0.02\", \"0.03\", \"0.01\""), (5, "\"0.02\", \"0.03\", \"0.01\", \"0.02\", \"0.02\"")] {
+    for (p, lambdas) in
+        [(2, "\"0.02\", \"0.03\""), (3, "\"0.02\", \"0.03\", \"0.01\""), (5, "\"0.02\", \"0.03\", \"0.01\", \"0.02\", \"0.02\"")]
+    {
         let file = format!("model = \"deep-linear\"\nloss = \"mse\"\nclasses = 3\nper_class = 2\ndim = 3\nlambdas = [{lambdas}]\n");
         let form = closed_form(&Problem::from_toml(&file).unwrap()).unwrap();
         let Scalar::Value(kappa) = scalar(&form, "kappa", 64) else { panic!() };

@@ -5,6 +5,7 @@
 //! G = (1/N) R Y, and ‖G‖_op <= μ becomes R D Rᵀ ⪯ N² μ² I with D = diag(n_k).
 
 use faer::Mat;
+use rayon::prelude::*;
 use rug::{Float, Integer, Rational, float::Round};
 
 use super::exact::{Plain, rows_times_rows, scaled};
@@ -173,7 +174,8 @@ fn shrink_until_verified(plain: &Plain, r: &[Float], bits: u32) -> Option<Dual> 
     // Entries of the grid have bits + 16 bits (54 when K is large, so that the checker stays in machine integers).
     let grid_bits = if k > CHOLESKY_MAX { 54 } else { bits as i32 + 16 };
     let exp = if max > 0.0 { max.log2().floor() as i32 + 1 - grid_bits } else { -grid_bits }.min(0);
-    let first = bits as i32 - 2;
+    // Dominance adds up K rounding errors of a double: for large K no shrink finer than 2^-53 K can pass.
+    let first = bits as i32 - if k > CHOLESKY_MAX { k.ilog2() as i32 + 2 } else { 2 };
     let step = if k > CHOLESKY_MAX { 1 } else { 2 };
     let mut s = first;
     while s >= 1 {
@@ -343,8 +345,13 @@ fn spectral_factor(plain: &Plain, gram: &Dyadic, shrink: u32) -> Option<Dyadic> 
     let radius = plain.radius_squared().to_f64();
     let (values, u) = eigh(gram.to_f64().as_ref())?;
     let margin = radius * 2f64.powi(1 - shrink as i32);
-    let columns: Vec<(usize, f64)> =
-        values.iter().map(|&v| radius - v - margin).enumerate().filter(|&(_, gap)| gap > 16.0 * margin).map(|(i, gap)| (i, gap.sqrt())).collect();
+    let columns: Vec<(usize, f64)> = values
+        .iter()
+        .map(|&v| radius - v - margin)
+        .enumerate()
+        .filter(|&(_, gap)| gap > 16.0 * margin)
+        .map(|(i, gap)| (i, gap.sqrt()))
+        .collect();
     let exp = (radius.sqrt().log2().floor() as i32) - 56;
     let unit = 2f64.powi(exp);
     let m = (0..k).flat_map(|i| columns.iter().map(move |&(j, scale)| (i, j, scale)));
@@ -378,20 +385,28 @@ pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
         return Ball::from_rational(&value, precision);
     }
     let one = Integer::from(1) << r.exp.unsigned_abs();
-    let mut total = Ball::zero(precision);
-    for j in 0..k {
-        let mut entropy = Ball::zero(precision);
+    let column = |j: usize| {
+        let mut entropy = Float::new(precision);
         for i in 0..k {
-            let mut q = r.m[i * k + j].clone();
-            if i == j {
-                q += &one;
-            }
-            if q != 0 {
-                let q = Ball::from_rational(&scaled(q, r.exp), precision);
-                entropy = &entropy - &(&q * &q.ln());
+            let m = &r.m[i * k + j];
+            let m = if i == j { Integer::from(m + &one) } else { m.clone() };
+            if m != 0 {
+                let q = Float::with_val(precision, m) << r.exp;
+                entropy -= Float::with_val(precision, q.ln_ref()) * q;
             }
         }
-        total = &total + &(&entropy * &Ball::from_rational(&Rational::from(plain.counts[j]), precision));
+        entropy
+    };
+    let columns: Vec<Float> = (0..k).into_par_iter().map(column).collect();
+    let mut total = Float::new(precision);
+    for (entropy, &count) in columns.iter().zip(&plain.counts) {
+        total += Float::with_val(precision, entropy * count);
     }
+    // Each q, its logarithm and their product round to 2^-precision relative, |q ln q| <= 1/2, and every partial sum of a column is at
+    // most ln K + 1/2 <= K: a column errs by at most (2 K + K²) 2^-precision, the weighted mean by as much and N roundings of N K.
+    let units = Integer::from(4 * k as u64 * k as u64) * &n;
+    let error = Ball::from_integer(&units, precision).scale(-(precision as i32));
+    let total = Ball::exact(total);
+    let total = (&total - &error).hull(&(&total + &error));
     &(&total / &Ball::from_rational(&Rational::from(n), precision)) - &Ball::from_rational(&beta, precision)
 }

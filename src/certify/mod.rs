@@ -142,7 +142,12 @@ pub enum CertifyError {
 /// let result = certify(&problem, file.as_bytes(), &zero, &CertifyOptions::default()).unwrap();
 /// assert_eq!(result.verdict, Verdict::GlobalMinimum);
 /// ```
-pub fn certify(problem: &Problem, problem_file: &[u8], point: &ExactPoint, options: &CertifyOptions) -> Result<Certification, CertifyError> {
+pub fn certify(
+    problem: &Problem,
+    problem_file: &[u8],
+    point: &ExactPoint,
+    options: &CertifyOptions,
+) -> Result<Certification, CertifyError> {
     let plain = Plain::new(problem)?;
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
@@ -159,7 +164,15 @@ pub fn certify(problem: &Problem, problem_file: &[u8], point: &ExactPoint, optio
     };
     let objective = state.objective();
     let (residual, units) = state.residual();
-    let gradient_norm = state.gradient_norm(&residual, units);
+    let gradient_norm = if bits == F64_TIER_BITS {
+        // A machine integer's worth of bits bounds a double's gradient amply, and products of machine integers are fast.
+        let (exp, unit) = (residual.exp, units);
+        let coarse = residual.clone().rounded(-MACHINE_BITS);
+        let units = if exp >= -MACHINE_BITS { unit } else { 1.0 + unit };
+        state.gradient_norm(&coarse, units)
+    } else {
+        state.gradient_norm(&residual, units)
+    };
     let means = class_means(&plain, &residual, bits);
     let precision = checker_precision(&plain, bits);
 
@@ -222,10 +235,15 @@ pub fn certify(problem: &Problem, problem_file: &[u8], point: &ExactPoint, optio
     Ok(result)
 }
 
+/// Bits of accuracy at which a double's 53 are invisible.
+const F64_TIER_BITS: u32 = 76;
+/// Fractional bits that leave a residual of size below 4 in 64-bit integers.
+const MACHINE_BITS: i32 = 60;
+
 /// Bits of accuracy for everything inexact: the digits asked, and room so that rounding is invisible beside a double's.
 fn working_bits(digits: u32) -> u32 {
     // log2(10) < 3.33.
-    ((f64::from(digits) * 3.33) as u32 + 24).max(76)
+    ((f64::from(digits) * 3.33) as u32 + 24).max(F64_TIER_BITS)
 }
 
 /// Fractional bits of the checker's own exponentials and logarithms; few enough for machine integers when K is large and the

@@ -145,7 +145,8 @@ impl<'a> State<'a> {
         if point.b.is_some() {
             error = &error + &(&root(plain.k) * &Ball::from_integer(&n, width));
         }
-        let unit = Ball::from_f64(units, width) * Ball::from_rational(&scaled(Integer::from(1), r.exp), width) / Ball::from_integer(&n, width);
+        let unit =
+            Ball::from_f64(units, width) * Ball::from_rational(&scaled(Integer::from(1), r.exp), width) / Ball::from_integer(&n, width);
         let error = error * unit;
         (&norm - &error).hull(&(&norm + &error))
     }
@@ -196,7 +197,8 @@ impl<'a> State<'a> {
 
 /// λ_W/2 ‖W‖² + λ_H/2 ‖H‖² + λ_b/2 ‖b‖², exactly.
 fn penalty(plain: &Plain, point: &ExactPoint) -> Rational {
-    let mut total = Rational::from(&plain.lambda_w * point.factors[0].sum_squares()) + Rational::from(&plain.lambda_h * point.h.sum_squares());
+    let mut total =
+        Rational::from(&plain.lambda_w * point.factors[0].sum_squares()) + Rational::from(&plain.lambda_h * point.h.sum_squares());
     if let (Some(lambda_b), Some(b)) = (plain.lambda_b(), &point.b) {
         total += Rational::from(lambda_b * b.sum_squares());
     }

@@ -137,20 +137,30 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
             Err(e) => return Err(CliError::input(e)),
         }
     }
-    if args.json { print_json(&json)? } else { print_text(&table.render())? }
+    if args.json {
+        print_json(&json)?
+    } else {
+        print_text(&table.render())?
+    }
     Ok(holds)
 }
 
-fn numerical(args: &Args, problem: &Problem, start: Start, time_limit: Option<Duration>, tol: &rug::Rational) -> Result<Solution, SolveError> {
+fn numerical(
+    args: &Args,
+    problem: &Problem,
+    start: Start,
+    time_limit: Option<Duration>,
+    tol: &rug::Rational,
+) -> Result<Solution, SolveError> {
     let method = match args.method {
-        Choice::Gd => Method::GradientDescent {
-            learning_rate: args.lr.unwrap_or(DEFAULT_LEARNING_RATE),
-            steps: args.steps.unwrap_or(DEFAULT_STEPS),
-        },
+        Choice::Gd => {
+            Method::GradientDescent { learning_rate: args.lr.unwrap_or(DEFAULT_LEARNING_RATE), steps: args.steps.unwrap_or(DEFAULT_STEPS) }
+        }
         Choice::Lbfgs => Method::Lbfgs,
         _ => Method::suited_to(problem),
     };
-    let options = SolveOptions { method, start, seed: args.seed, tol: tol.to_f64(), time_limit, trace: args.trace.is_some(), ..Default::default() };
+    let options =
+        SolveOptions { method, start, seed: args.seed, tol: tol.to_f64(), time_limit, trace: args.trace.is_some(), ..Default::default() };
     let bar = progress(None);
     let mut on_progress = |p: &Progress| bar.set_message(format!("iteration {}: gradient norm {:.2e}", p.iteration, p.gradient_norm));
     let solution = minimise(problem, &options, &mut on_progress);

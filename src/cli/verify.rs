@@ -51,7 +51,9 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     let holds = reports.iter().all(|r| r.finding == Finding::Proved);
     if args.json {
         let verdict = overall(&reports);
-        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "theorems": reports.iter().map(report_json).collect::<Vec<_>>(), "verdict": verdict }))?;
+        print_json(
+            &json!({ "version": env!("CARGO_PKG_VERSION"), "theorems": reports.iter().map(report_json).collect::<Vec<_>>(), "verdict": verdict }),
+        )?;
     } else {
         print_text(&theorem_table(&reports, digits))?;
     }

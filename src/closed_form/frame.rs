@@ -13,7 +13,8 @@ pub(super) fn on_grid(rows: usize, cols: usize, entries: &[Float], prec: u32) ->
     let top = entries.iter().filter_map(Float::get_exp).max().unwrap_or(0);
     let exp = top - prec as i32;
     let round = |x: &Float| {
-        let scaled = if exp >= 0 { Float::with_val(x.prec(), x >> exp.unsigned_abs()) } else { Float::with_val(x.prec(), x << exp.unsigned_abs()) };
+        let scaled =
+            if exp >= 0 { Float::with_val(x.prec(), x >> exp.unsigned_abs()) } else { Float::with_val(x.prec(), x << exp.unsigned_abs()) };
         scaled.to_integer_round(Round::Nearest).map_or_else(Default::default, |(m, _)| m)
     };
     Dyadic { rows, cols, exp, m: entries.iter().map(round).collect() }

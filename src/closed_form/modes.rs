@@ -96,7 +96,11 @@ impl Form for Imbalanced {
             w[class * d + j] = (&x / &root_ratio).sqrt().mid();
             columns[j * k + class] = ((&x * &root_ratio) / super::whole(self.counts[class], width)).sqrt().mid();
         }
-        ExactPoint { factors: vec![frame::on_grid(k, d, &w, prec)], h: spread(&frame::on_grid(d, k, &columns, prec), &self.counts, n), b: None }
+        ExactPoint {
+            factors: vec![frame::on_grid(k, d, &w, prec)],
+            h: spread(&frame::on_grid(d, k, &columns, prec), &self.counts, n),
+            b: None,
+        }
     }
 }
 

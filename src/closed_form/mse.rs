@@ -23,8 +23,7 @@ impl Balanced {
     pub fn new(problem: &Problem, n: u64, lambda_w: &Rational, lambda_h: &Rational) -> Result<Self, Unavailable> {
         let k = problem.classes();
         let ratio = Rational::from(lambda_w / lambda_h) / Rational::from(n);
-        let form =
-            Balanced { k, n, dim: problem.dim, bias: problem.bias.clone(), c_squared: c_squared(k, n, lambda_w, lambda_h), ratio };
+        let form = Balanced { k, n, dim: problem.dim, bias: problem.bias.clone(), c_squared: c_squared(k, n, lambda_w, lambda_h), ratio };
         // Without a mean component to place, or where all modes are equal, fewer dimensions keep the top modes exactly.
         let exact_below = !matches!(form.bias, Bias::Regularized { .. });
         let least = form.minimum_dim();

@@ -237,7 +237,13 @@ impl Ball {
     /// x · 2^e.
     pub fn scale(&self, e: i32) -> Ball {
         let prec = self.prec();
-        let scale = |x: &Float, round| if e >= 0 { Float::with_val_round(prec, x << e.unsigned_abs(), round).0 } else { Float::with_val_round(prec, x >> e.unsigned_abs(), round).0 };
+        let scale = |x: &Float, round| {
+            if e >= 0 {
+                Float::with_val_round(prec, x << e.unsigned_abs(), round).0
+            } else {
+                Float::with_val_round(prec, x >> e.unsigned_abs(), round).0
+            }
+        };
         self.increasing(scale)
     }
 
@@ -253,7 +259,8 @@ impl Ball {
         for a in [&self.lower, &self.upper] {
             for b in [&other.lower, &other.upper] {
                 // 0 · ∞ stands for products of zero with large finite numbers: zero.
-                let product = |round| if a.is_zero() || b.is_zero() { Float::new(prec) } else { Float::with_val_round(prec, a * b, round).0 };
+                let product =
+                    |round| if a.is_zero() || b.is_zero() { Float::new(prec) } else { Float::with_val_round(prec, a * b, round).0 };
                 let (low, high) = (product(Round::Down), product(Round::Up));
                 bounds = Some(match bounds {
                     None => (low, high),

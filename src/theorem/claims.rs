@@ -2,8 +2,8 @@
 
 use rug::{Float, Integer, Rational};
 
-use super::instance::{Instance, power_of_tenth};
 use super::Finding;
+use super::instance::{Instance, power_of_tenth};
 use crate::certify::{Verdict, deep_gradient_norm, objective};
 use crate::linalg::thin_svd;
 use crate::problem::{Dyadic, ExactPoint, Model, Point};
@@ -89,7 +89,12 @@ fn refuted_by_search(i: &Instance, f_star: &Ball) -> Option<Finding> {
         let b = n.certification.as_ref()?.bounds.as_ref()?;
         let (upper, lower) = (Ball::exact(b.upper.clone()), Ball::exact(b.lower.clone()));
         if (&upper - f_star).is_negative() {
-            let witness = format!("seed {}: a point of value at most {} lies below {}", n.solution.seed, upper.upper_decimal(12), f_star.lower_decimal(12));
+            let witness = format!(
+                "seed {}: a point of value at most {} lies below {}",
+                n.solution.seed,
+                upper.upper_decimal(12),
+                f_star.lower_decimal(12)
+            );
             return Some(Finding::Refuted(witness));
         }
         if (&lower - f_star).is_positive() {
@@ -128,7 +133,10 @@ pub(super) const NUMERICAL: Claim = Claim {
             }
             worst.max_mut(&b.gap);
             if n.certification.as_ref().is_some_and(|c| c.verdict != Verdict::GlobalMinimum) {
-                return (Some(worst), Finding::Undecided(format!("budget: seed {} ended with gap {}", n.solution.seed, up_decimal(&b.gap))));
+                return (
+                    Some(worst),
+                    Finding::Undecided(format!("budget: seed {} ended with gap {}", n.solution.seed, up_decimal(&b.gap))),
+                );
             }
         }
         let Some(p) = &i.prediction else { return undecided("unsupported: no closed form") };
@@ -155,7 +163,12 @@ pub(super) const NOT_BELOW: Claim = Claim {
             let Some(value) = objective(&i.problem, &n.exact, p.f_star.prec()) else { return undecided("domain: objective") };
             let excess = &value - &p.f_star;
             if excess.is_negative() {
-                let witness = format!("seed {}: a point of value {} lies below {}", n.solution.seed, value.upper_decimal(12), p.f_star.lower_decimal(12));
+                let witness = format!(
+                    "seed {}: a point of value {} lies below {}",
+                    n.solution.seed,
+                    value.upper_decimal(12),
+                    p.f_star.lower_decimal(12)
+                );
                 return (Some(up(&excess.abs())), Finding::Refuted(witness));
             }
             if best.as_ref().is_none_or(|b| excess.mid() < b.mid()) {

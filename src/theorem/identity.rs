@@ -63,7 +63,9 @@ fn random_point(problem: &Problem, like: &ExactPoint, seed: u64) -> ExactPoint {
 
 pub(super) fn theorem() -> Theorem {
     let file = |loss: &str, bias: &str, dim: u32| {
-        format!("model = \"plain\"\nloss = \"{loss}\"\nbias = {bias}\nclasses = 4\nper_class = 3\ndim = {dim}\nlambda_w = \"0.02\"\nlambda_h = \"0.01\"\n")
+        format!(
+            "model = \"plain\"\nloss = \"{loss}\"\nbias = {bias}\nclasses = 4\nper_class = 3\ndim = {dim}\nlambda_w = \"0.02\"\nlambda_h = \"0.01\"\n"
+        )
     };
     Theorem {
         id: "collapse-identity",

@@ -121,11 +121,8 @@ impl Theorem {
     /// # Errors
     /// The message of the first grid problem that is not a valid problem.
     pub fn verify(&self, digits: u32, tick: &mut dyn FnMut()) -> Result<TheoremReport, String> {
-        let mut claims: Vec<ClaimReport> = self
-            .claims
-            .iter()
-            .map(|c| ClaimReport { claim: c.name, instances: 0, worst: None, finding: Finding::Proved })
-            .collect();
+        let mut claims: Vec<ClaimReport> =
+            self.claims.iter().map(|c| ClaimReport { claim: c.name, instances: 0, worst: None, finding: Finding::Proved }).collect();
         for file in &self.problems {
             let instance = Instance::new(file, digits, self.predict)?;
             for (claim, report) in self.claims.iter().zip(&mut claims) {

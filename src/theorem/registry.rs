@@ -18,7 +18,9 @@ fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &str, lambda_
         Some((name, lambda_b)) => format!("\"{name}\"\nlambda_b = \"{lambda_b}\""),
         None => format!("\"{bias}\""),
     };
-    format!("model = \"plain\"\nloss = \"{loss}\"\nbias = {bias}\n{labels}\ndim = {dim}\nlambda_w = \"{lambda_w}\"\nlambda_h = \"{lambda_h}\"\n")
+    format!(
+        "model = \"plain\"\nloss = \"{loss}\"\nbias = {bias}\n{labels}\ndim = {dim}\nlambda_w = \"{lambda_w}\"\nlambda_h = \"{lambda_h}\"\n"
+    )
 }
 
 fn deep(model: &str, labels: &str, dim: u32, lambdas: &str) -> String {
