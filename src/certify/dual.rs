@@ -257,13 +257,13 @@ fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
         beta[j] = t;
         gcd = g;
     }
-    for i in 0..k {
-        let (q, remainder) = rest[i].clone().div_rem(gcd.clone());
+    for (i, left) in rest.into_iter().enumerate() {
+        let (q, remainder) = left.div_rem(gcd.clone());
         if remainder != 0 {
             return None;
         }
-        for j in 0..k {
-            r.m[i * k + j] -= Integer::from(&q * &beta[j]);
+        for (j, beta) in beta.iter().enumerate() {
+            r.m[i * k + j] -= Integer::from(&q * beta);
         }
     }
     Some(r)

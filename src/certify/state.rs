@@ -160,14 +160,14 @@ impl<'a> State<'a> {
         let first = directional_logits(self.point, v);
         let second = rows_times_rows(&v.factors[0], &v.h.transpose());
         let n = Integer::from(plain.n);
-        let penalty = Rational::from(2u32 * penalty(plain, v));
+        let penalty = 2u32 * penalty(plain, v);
         let norm = v.factors[0].sum_squares() + v.h.sum_squares() + v.b.as_ref().map_or_else(Rational::new, Dyadic::sum_squares);
         let width = self.width();
         let Some(soft) = &self.soft else {
             let r = minus_targets(plain, &self.z);
             let mut inner = Integer::new();
             r.m.iter().zip(&second.m).for_each(|(a, b)| inner += a * b);
-            let q = (first.sum_squares() + Rational::from(2u32 * scaled(inner, r.exp + second.exp))) / n + penalty;
+            let q = (first.sum_squares() + (2u32 * scaled(inner, r.exp + second.exp))) / n + penalty;
             return (Ball::from_rational(&q, width), norm);
         };
         let relative = Ball::exact(Float::with_val(width, 1) >> (self.bits + 8));
@@ -197,10 +197,9 @@ impl<'a> State<'a> {
 
 /// λ_W/2 ‖W‖² + λ_H/2 ‖H‖² + λ_b/2 ‖b‖², exactly.
 fn penalty(plain: &Plain, point: &ExactPoint) -> Rational {
-    let mut total =
-        Rational::from(&plain.lambda_w * point.factors[0].sum_squares()) + Rational::from(&plain.lambda_h * point.h.sum_squares());
+    let mut total = (&plain.lambda_w * point.factors[0].sum_squares()) + (&plain.lambda_h * point.h.sum_squares());
     if let (Some(lambda_b), Some(b)) = (plain.lambda_b(), &point.b) {
-        total += Rational::from(lambda_b * b.sum_squares());
+        total += lambda_b * b.sum_squares();
     }
     total / 2u32
 }

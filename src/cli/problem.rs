@@ -74,7 +74,7 @@ pub(super) struct Loaded {
 
 impl ProblemArgs {
     pub fn load(&self) -> Result<Loaded, CliError> {
-        let raw = self.from_flags()?;
+        let raw = self.flags()?;
         match (&self.file, raw == RawSpec::default()) {
             (Some(path), true) => read_problem(path),
             (Some(path), false) => {
@@ -88,7 +88,7 @@ impl ProblemArgs {
         }
     }
 
-    fn from_flags(&self) -> Result<RawSpec, CliError> {
+    fn flags(&self) -> Result<RawSpec, CliError> {
         let tag_set = |text: &String| {
             let parsed = text.split_once('=').and_then(|(m, q)| Some((m.to_owned(), q.parse().ok()?)));
             parsed.ok_or_else(|| CliError::Input(format!("--per-tag-set {text} is not allowed: multiplicity=samples, as 1=3,2=2")))

@@ -46,7 +46,7 @@ impl Entropy {
 
     /// The target's own weight 1 − α + α/K.
     fn weight(&self) -> Rational {
-        Rational::from(1 - &self.smoothing) + Rational::from(&self.smoothing / Rational::from(self.k))
+        Rational::from(1 - &self.smoothing) + (&self.smoothing / Rational::from(self.k))
     }
 
     fn probability(&self, prec: u32) -> Ball {
@@ -77,7 +77,7 @@ impl Form for Entropy {
         let mut value = share * self.c(prec) * self.margin(prec) - Ball::from_rational(&self.weight(), prec) * p.ln();
         if self.smoothing != 0 {
             let rest = (whole(1, prec) - p) / whole(self.k - 1, prec);
-            value = value - Ball::from_rational(&Rational::from(&self.smoothing * self.share()), prec) * rest.ln();
+            value = value - Ball::from_rational(&(&self.smoothing * self.share()), prec) * rest.ln();
         }
         value
     }

@@ -63,7 +63,7 @@ impl Form for Imbalanced {
         let mut value = Ball::zero(prec);
         for (k, &n) in self.counts.iter().enumerate() {
             if self.alive[k] {
-                exact += Rational::from(&self.mu_squared * Rational::from((self.samples, 2)));
+                exact += &self.mu_squared * Rational::from((self.samples, 2));
                 value = value + &mu * &self.singular_value(k, prec);
             } else {
                 exact += Rational::from((n, 1)) / Rational::from(self.samples) / 2u32;

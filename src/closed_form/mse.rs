@@ -49,7 +49,7 @@ impl Balanced {
 
     fn g(&self) -> Option<Rational> {
         match &self.bias {
-            Bias::Regularized { lambda_b } => Some(Rational::from(lambda_b / Rational::from(lambda_b + 1u32))),
+            Bias::Regularized { lambda_b } => Some(lambda_b / Rational::from(lambda_b + 1u32)),
             _ => None,
         }
     }
@@ -72,7 +72,7 @@ impl Balanced {
             Bias::None => None,
             Bias::Free => Some(Ball::from_rational(&Rational::from((1, self.k)), prec)),
             Bias::Regularized { lambda_b } => {
-                let full = Rational::from(Rational::from(lambda_b + 1u32) * Rational::from(self.k)).recip();
+                let full = (Rational::from(lambda_b + 1u32) * Rational::from(self.k)).recip();
                 let full = Ball::from_rational(&full, prec);
                 Some(match self.mean_alive() {
                     Some(g) => full * self.c(prec) / Ball::from_rational(&g, prec),
@@ -103,7 +103,7 @@ impl Form for Balanced {
         let value = self.phi(prec) * Ball::from_rational(&Rational::from((kept, self.k)), prec) + Ball::from_rational(&lost, prec);
         let Some(g) = self.g() else { return value };
         let mean = match self.mean_alive() {
-            Some(g) => self.c(prec) - Ball::from_rational(&Rational::from(&self.c_squared / Rational::from(2 * g)), prec),
+            Some(g) => self.c(prec) - Ball::from_rational(&(&self.c_squared / (2 * g)), prec),
             None => Ball::from_rational(&(g / 2u32), prec),
         };
         value + mean / whole(self.k, prec)

@@ -137,7 +137,7 @@ impl RawSpec {
             "label-smoothing" => {
                 let text = required("smoothing", &self.smoothing, "a decimal in [0, 1]")?;
                 let smoothing = parameter("smoothing", text, "a decimal in [0, 1]")?;
-                if smoothing < 0 || smoothing > 1 {
+                if !(0..=1).contains(&smoothing) {
                     return Err(invalid("smoothing", text, "a decimal in [0, 1]"));
                 }
                 Loss::LabelSmoothing { smoothing }
@@ -146,7 +146,7 @@ impl RawSpec {
                 let allowed = "a decimal in [0, 100]";
                 let text = required("focusing", &self.focusing, allowed)?;
                 let focusing = parameter("focusing", text, allowed)?;
-                if focusing < 0 || focusing > 100 {
+                if !(0..=100).contains(&focusing) {
                     return Err(invalid("focusing", text, allowed));
                 }
                 Loss::Focal { focusing }

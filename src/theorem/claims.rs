@@ -210,7 +210,7 @@ fn gram(i: &Instance, h: &Dyadic) -> Option<Vec<Vec<Rational>>> {
 fn frame_deviation(i: &Instance, point: &ExactPoint, ratio: impl Fn(usize) -> Rational) -> Option<Float> {
     let g = gram(i, &point.h)?;
     let k = g.len();
-    let off = Rational::from(&g[0][0] * ratio(k));
+    let off = &g[0][0] * ratio(k);
     let mut worst = Rational::new();
     for (a, row) in g.iter().enumerate() {
         for (b, x) in row.iter().enumerate() {
