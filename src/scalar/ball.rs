@@ -24,6 +24,13 @@ pub struct Ball {
     upper: Float,
 }
 
+/// Bounds beyond 2^±this are not written out as rationals, which would take megabytes each.
+const MAX_EXPONENT: u32 = 1 << 24;
+
+fn to_rational(x: &Float) -> Option<Rational> {
+    if x.get_exp().is_some_and(|e| e.unsigned_abs() > MAX_EXPONENT) { None } else { x.to_rational() }
+}
+
 impl Ball {
     /// The set between two bounds; the whole line when one is NaN, they are out of order, or nothing real lies between.
     fn new(lower: Float, upper: Float) -> Self {
@@ -81,9 +88,9 @@ impl Ball {
         if !self.is_finite() {
             return Float::new(self.prec());
         }
-        let mut mid = Float::with_val(self.prec() + 1, &self.lower + &self.upper);
-        mid >>= 1;
-        mid
+        // Halves first: the sum of two large bounds overflows.
+        let half = Float::with_val(self.prec() + 1, &self.lower >> 1u32);
+        half + Float::with_val(self.prec() + 1, &self.upper >> 1u32)
     }
 
     /// A number at most every member.
@@ -96,14 +103,14 @@ impl Ball {
         self.upper.clone()
     }
 
-    /// [`Ball::lower`] as a rational; `None` when it is infinite.
+    /// [`Ball::lower`] as a rational; `None` when it is infinite or beyond 2^±(2^24).
     pub fn lower_rational(&self) -> Option<Rational> {
-        self.lower.to_rational()
+        to_rational(&self.lower)
     }
 
-    /// [`Ball::upper`] as a rational; `None` when it is infinite.
+    /// [`Ball::upper`] as a rational; `None` when it is infinite or beyond 2^±(2^24).
     pub fn upper_rational(&self) -> Option<Rational> {
-        self.upper.to_rational()
+        to_rational(&self.upper)
     }
 
     /// An upper bound on the distance of any member from [`Ball::mid`].
@@ -121,10 +128,12 @@ impl Ball {
         self.lower.is_finite() && self.upper.is_finite()
     }
 
+    /// Whether the rational is a member.
     pub fn contains_rational(&self, value: &Rational) -> bool {
         self.lower <= *value && self.upper >= *value
     }
 
+    /// Whether zero is a member.
     pub fn contains_zero(&self) -> bool {
         self.lower <= 0 && self.upper >= 0
     }
@@ -166,6 +175,7 @@ impl Ball {
         (lower <= upper).then(|| Ball { lower, upper })
     }
 
+    /// |x|.
     pub fn abs(&self) -> Ball {
         if self.lower >= 0 {
             self.clone()
@@ -177,6 +187,7 @@ impl Ball {
         }
     }
 
+    /// x², never negative (unlike the product of a set with itself).
     pub fn square(&self) -> Ball {
         let x = self.abs();
         let prec = self.prec();
@@ -205,6 +216,7 @@ impl Ball {
         self.increasing(|x, round| Float::with_val_round(self.prec(), x.root_ref(n), round).0)
     }
 
+    /// eˣ.
     pub fn exp(&self) -> Ball {
         self.increasing(|x, round| Float::with_val_round(self.prec(), x.exp_ref(), round).0)
     }
@@ -215,6 +227,21 @@ impl Ball {
             return Ball::whole(self.prec());
         }
         self.increasing(|x, round| Float::with_val_round(self.prec(), x.ln_ref(), round).0)
+    }
+
+    /// ln(1 + x), without cancellation near zero; the whole line when a member is at most −1.
+    pub fn ln_1p(&self) -> Ball {
+        if self.lower <= -1 {
+            return Ball::whole(self.prec());
+        }
+        self.increasing(|x, round| Float::with_val_round(self.prec(), x.ln_1p_ref(), round).0)
+    }
+
+    /// The larger of two numbers.
+    pub fn max(&self, other: &Ball) -> Ball {
+        let prec = self.prec().max(other.prec());
+        let max = |a: &Float, b: &Float| Float::with_val(prec, if a >= b { a } else { b });
+        Ball::new(max(&self.lower, &other.lower), max(&self.upper, &other.upper))
     }
 
     /// 1/x; the whole line when zero is a member.
@@ -253,44 +280,53 @@ impl Ball {
         Ball::new(add(&self.lower, &other.lower, Round::Down), add(&self.upper, &other.upper, Round::Up))
     }
 
+    /// Bounds of the product by the signs of the factors (P: lower >= 0, N: upper <= 0, M: both signs):
+    ///
+    /// ```text
+    ///        b: P               N               M
+    /// a: P   [al bl, ah bh]     [ah bl, al bh]  [ah bl, ah bh]
+    ///    N   [al bh, ah bl]     [ah bh, al bl]  [al bh, al bl]
+    ///    M   [al bh, ah bh]     [ah bl, al bl]  [min(al bh, ah bl), max(al bl, ah bh)]
+    /// ```
     fn mul(&self, other: &Ball) -> Ball {
         let prec = self.prec().max(other.prec());
-        let mut bounds: Option<(Float, Float)> = None;
-        for a in [&self.lower, &self.upper] {
-            for b in [&other.lower, &other.upper] {
-                // 0 · ∞ stands for products of zero with large finite numbers: zero.
-                let product =
-                    |round| if a.is_zero() || b.is_zero() { Float::new(prec) } else { Float::with_val_round(prec, a * b, round).0 };
-                let (low, high) = (product(Round::Down), product(Round::Up));
-                bounds = Some(match bounds {
-                    None => (low, high),
-                    Some((l, h)) => (if low < l { low } else { l }, if high > h { high } else { h }),
-                });
+        let times = |a: &Float, b: &Float, round| {
+            // 0 · ∞ stands for products of zero with large finite numbers: zero.
+            if a.is_zero() || b.is_zero() { Float::new(prec) } else { Float::with_val_round(prec, a * b, round).0 }
+        };
+        let (al, ah, bl, bh) = (&self.lower, &self.upper, &other.lower, &other.upper);
+        let sign = |l: &Float, h: &Float| i32::from(*l >= 0) - i32::from(*l < 0 && *h <= 0);
+        let ((a, b), (c, d)) = match (sign(al, ah), sign(bl, bh)) {
+            (1, 1) => ((al, bl), (ah, bh)),
+            (1, -1) => ((ah, bl), (al, bh)),
+            (1, _) => ((ah, bl), (ah, bh)),
+            (-1, 1) => ((al, bh), (ah, bl)),
+            (-1, -1) => ((ah, bh), (al, bl)),
+            (-1, _) => ((al, bh), (al, bl)),
+            (_, 1) => ((al, bh), (ah, bh)),
+            (_, -1) => ((ah, bl), (al, bl)),
+            _ => {
+                let (x, y) = (times(al, bh, Round::Down), times(ah, bl, Round::Down));
+                let (u, v) = (times(al, bl, Round::Up), times(ah, bh, Round::Up));
+                return Ball::new(if x <= y { x } else { y }, if u >= v { u } else { v });
             }
-            if self.is_exact() && other.is_exact() {
-                break;
-            }
-        }
-        bounds.map_or_else(|| Ball::whole(prec), |(l, h)| Ball::new(l, h))
+        };
+        Ball::new(times(a, b, Round::Down), times(c, d, Round::Up))
     }
 
+    /// Bounds of the quotient: for a positive divisor each bound of `self` over the bound of the divisor that pushes it outwards.
     fn div(&self, other: &Ball) -> Ball {
         let prec = self.prec().max(other.prec());
         if other.contains_zero() || !other.is_finite() || !self.is_finite() {
             return Ball::whole(prec);
         }
-        let mut bounds: Option<(Float, Float)> = None;
-        for a in [&self.lower, &self.upper] {
-            for b in [&other.lower, &other.upper] {
-                let quotient = |round| Float::with_val_round(prec, a / b, round).0;
-                let (low, high) = (quotient(Round::Down), quotient(Round::Up));
-                bounds = Some(match bounds {
-                    None => (low, high),
-                    Some((l, h)) => (if low < l { low } else { l }, if high > h { high } else { h }),
-                });
-            }
+        if other.is_negative() {
+            return Ball::div(&-self, &-other);
         }
-        bounds.map_or_else(|| Ball::whole(prec), |(l, h)| Ball::new(l, h))
+        let (bl, bh) = (&other.lower, &other.upper);
+        let lower = Float::with_val_round(prec, &self.lower / if self.lower >= 0 { bh } else { bl }, Round::Down).0;
+        let upper = Float::with_val_round(prec, &self.upper / if self.upper >= 0 { bl } else { bh }, Round::Up).0;
+        Ball::new(lower, upper)
     }
 }
 

@@ -1,0 +1,339 @@
+//! `Ball` encloses: random expressions against exact rational arithmetic, functions against brackets, and one regression test for
+//! each way an enclosure can silently become too small.
+
+use std::cmp::Ordering;
+
+use proptest::prelude::*;
+use rug::{Float, Integer, Rational, float::Round, ops::Pow};
+use ufm::scalar::{Ball, decide_digits, root_rational, sqrt_rational};
+
+/// Working precisions of the containment tests, far too low on purpose: rounding is then large and often outward.
+const PRECS: std::ops::Range<u32> = 2..80;
+/// Relative width to which precision is doubled before an enclosure counts as convergent.
+const CONVERGED: u32 = 60;
+/// Precision at which every expression of these tests must have converged.
+const MAX_PREC: u32 = 1 << 13;
+
+fn q(n: i64, d: i64) -> Rational {
+    Rational::from((n, d))
+}
+
+fn ball(n: i64, d: i64, prec: u32) -> Ball {
+    Ball::from_rational(&q(n, d), prec)
+}
+
+#[derive(Debug, Clone)]
+enum Expr {
+    Leaf(Rational),
+    Add(Box<Expr>, Box<Expr>),
+    Sub(Box<Expr>, Box<Expr>),
+    Mul(Box<Expr>, Box<Expr>),
+    Div(Box<Expr>, Box<Expr>),
+    Neg(Box<Expr>),
+    Abs(Box<Expr>),
+    Square(Box<Expr>),
+    Cube(Box<Expr>),
+    Recip(Box<Expr>),
+    Max(Box<Expr>, Box<Expr>),
+    Scale(Box<Expr>, i32),
+}
+
+impl Expr {
+    /// The exact value; `None` when a divisor is zero.
+    fn exact(&self) -> Option<Rational> {
+        Some(match self {
+            Expr::Leaf(x) => x.clone(),
+            Expr::Add(a, b) => a.exact()? + b.exact()?,
+            Expr::Sub(a, b) => a.exact()? - b.exact()?,
+            Expr::Mul(a, b) => a.exact()? * b.exact()?,
+            Expr::Div(a, b) => {
+                let b = b.exact()?;
+                if b == 0 {
+                    return None;
+                }
+                a.exact()? / b
+            }
+            Expr::Neg(a) => -a.exact()?,
+            Expr::Abs(a) => a.exact()?.abs(),
+            Expr::Square(a) => a.exact()?.square(),
+            Expr::Cube(a) => a.exact()?.pow(3u32),
+            Expr::Recip(a) => {
+                let a = a.exact()?;
+                if a == 0 {
+                    return None;
+                }
+                a.recip()
+            }
+            Expr::Max(a, b) => a.exact()?.max(b.exact()?),
+            Expr::Scale(a, e) => {
+                let a = a.exact()?;
+                if *e >= 0 { a << e.unsigned_abs() } else { a >> e.unsigned_abs() }
+            }
+        })
+    }
+
+    fn ball(&self, prec: u32) -> Ball {
+        match self {
+            Expr::Leaf(x) => Ball::from_rational(x, prec),
+            Expr::Add(a, b) => a.ball(prec) + b.ball(prec),
+            Expr::Sub(a, b) => a.ball(prec) - b.ball(prec),
+            Expr::Mul(a, b) => a.ball(prec) * b.ball(prec),
+            Expr::Div(a, b) => a.ball(prec) / b.ball(prec),
+            Expr::Neg(a) => -a.ball(prec),
+            Expr::Abs(a) => a.ball(prec).abs(),
+            Expr::Square(a) => a.ball(prec).square(),
+            Expr::Cube(a) => a.ball(prec).powi(3),
+            Expr::Recip(a) => a.ball(prec).recip(),
+            Expr::Max(a, b) => a.ball(prec).max(&b.ball(prec)),
+            Expr::Scale(a, e) => a.ball(prec).scale(*e),
+        }
+    }
+}
+
+fn rational() -> impl Strategy<Value = Rational> {
+    prop_oneof![(-50i64..50, 1i64..50).prop_map(|(n, d)| q(n, d)), (any::<i64>(), 1i64..i64::MAX).prop_map(|(n, d)| q(n, d))]
+}
+
+fn expression() -> impl Strategy<Value = Expr> {
+    rational().prop_map(Expr::Leaf).prop_recursive(5, 40, 2, |inner| {
+        let pair = || (inner.clone().prop_map(Box::new), inner.clone().prop_map(Box::new));
+        let one = || inner.clone().prop_map(Box::new);
+        prop_oneof![
+            pair().prop_map(|(a, b)| Expr::Add(a, b)),
+            pair().prop_map(|(a, b)| Expr::Sub(a, b)),
+            pair().prop_map(|(a, b)| Expr::Mul(a, b)),
+            pair().prop_map(|(a, b)| Expr::Div(a, b)),
+            pair().prop_map(|(a, b)| Expr::Max(a, b)),
+            one().prop_map(Expr::Neg),
+            one().prop_map(Expr::Abs),
+            one().prop_map(Expr::Square),
+            one().prop_map(Expr::Cube),
+            one().prop_map(Expr::Recip),
+            (one(), -40i32..40).prop_map(|(a, e)| Expr::Scale(a, e)),
+        ]
+    })
+}
+
+/// Whether the set is narrower than 2^-CONVERGED times the value (or absolutely, for zero).
+fn converged(x: &Ball, exact: &Rational) -> bool {
+    let scale = if *exact == 0 { Rational::from(1) } else { exact.clone().abs() };
+    match (x.lower_rational(), x.upper_rational()) {
+        (Some(lower), Some(upper)) => upper - lower <= scale >> CONVERGED,
+        _ => false,
+    }
+}
+
+/// Directed bracket of a function at four times the precision, widened by nothing: MPFR rounds it correctly.
+fn bracket(x: &Rational, prec: u32, f: impl Fn(Float, Round) -> Float) -> (Float, Float) {
+    let at = |round| f(Float::with_val_round(4 * prec, x, round).0, round);
+    (at(Round::Down), at(Round::Up))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn expressions_enclose_their_exact_value(e in expression(), prec in PRECS) {
+        let Some(exact) = e.exact() else { return Ok(()) };
+        prop_assert!(e.ball(prec).contains_rational(&exact), "{e:?} at {prec} bits");
+        let mut prec = prec;
+        loop {
+            let x = e.ball(prec);
+            prop_assert!(x.contains_rational(&exact), "{e:?} at {prec} bits");
+            prop_assert!(x.lower() <= x.mid() && x.mid() <= x.upper() || !x.is_finite());
+            if converged(&x, &exact) {
+                break;
+            }
+            prop_assert!(prec < MAX_PREC, "{e:?} has not converged: undecided is not an answer here");
+            prec *= 2;
+        }
+    }
+
+    #[test]
+    fn operators_enclose_every_pair_of_members(a in rational(), b in rational(), c in rational(), d in rational(), s in 0u32..=8, t in 0u32..=8, prec in PRECS) {
+        let (x, y) = (Ball::from_rational(&a, prec).hull(&Ball::from_rational(&b, prec)), Ball::from_rational(&c, prec).hull(&Ball::from_rational(&d, prec)));
+        // A member of each hull, between its two generators.
+        let between = |a: &Rational, b: &Rational, s: u32| Rational::from(a * q(s.into(), 8)) + Rational::from(b * q(i64::from(8 - s), 8));
+        let (u, v) = (between(&a, &b, s), between(&c, &d, t));
+        prop_assert!((&x + &y).contains_rational(&Rational::from(&u + &v)));
+        prop_assert!((&x - &y).contains_rational(&Rational::from(&u - &v)));
+        prop_assert!((&x * &y).contains_rational(&Rational::from(&u * &v)));
+        if v != 0 {
+            prop_assert!((&x / &y).contains_rational(&Rational::from(&u / &v)));
+            prop_assert!(y.recip().contains_rational(&v.clone().recip()));
+        }
+        prop_assert!(x.abs().contains_rational(&u.clone().abs()));
+        prop_assert!(x.square().contains_rational(&u.clone().square()));
+        prop_assert!(x.powi(4).contains_rational(&u.clone().pow(4u32)));
+        prop_assert!(x.powi(5).contains_rational(&u.clone().pow(5u32)));
+        prop_assert!(x.max(&y).contains_rational((&u).max(&v)));
+        match x.cmp_certain(&y) {
+            Some(order) => prop_assert_eq!(order, u.cmp(&v)),
+            None => prop_assert!(x.intersect(&y).is_some()),
+        }
+    }
+
+    #[test]
+    fn roots_enclose(a in rational(), n in 1u32..9, prec in PRECS) {
+        let a = a.abs();
+        for root in [Ball::from_rational(&a, prec).root(n), root_rational(&a, n, prec)] {
+            let (lower, upper) = (root.lower_rational().unwrap(), root.upper_rational().unwrap());
+            prop_assert!(lower.clone().pow(n) <= a && a <= upper.clone().pow(n));
+            prop_assert!(Rational::from(&upper - &lower) <= upper >> (prec - 2));
+        }
+        let root = Ball::from_rational(&a, prec).sqrt();
+        prop_assert!(root.lower_rational().unwrap().square() <= a && a <= root.upper_rational().unwrap().square());
+        // Exact for perfect powers.
+        let power = a.clone().pow(n);
+        let exact = root_rational(&power, n, 256);
+        prop_assert!(exact.contains_rational(&a));
+        prop_assert!(exact.is_exact() == Ball::from_rational(&a, 256).is_exact());
+    }
+
+    #[test]
+    fn exp_and_ln_enclose(a in (-4000i64..4000, 1i64..300).prop_map(|(n, d)| q(n, d)), prec in PRECS) {
+        let exp = Ball::from_rational(&a, prec).exp();
+        let (low, high) = bracket(&a, prec, |mut x, r| { x.exp_round(r); x });
+        prop_assert!(exp.lower() <= low && high <= exp.upper());
+        let magnitude = a.clone().abs();
+        if magnitude != 0 {
+            let ln = Ball::from_rational(&magnitude, prec).ln();
+            let (low, high) = bracket(&magnitude, prec, |mut x, r| { x.ln_round(r); x });
+            prop_assert!(ln.lower() <= low && high <= ln.upper());
+            // Inverse functions meet again.
+            prop_assert!(ln.exp().contains_rational(&magnitude));
+        }
+        let ln = Ball::from_rational(&magnitude, prec).ln_1p();
+        let (low, high) = bracket(&magnitude, prec, |mut x, r| { x.ln_1p_round(r); x });
+        prop_assert!(ln.lower() <= low && high <= ln.upper());
+    }
+
+    #[test]
+    fn printed_digits_are_those_of_the_exact_value(a in rational(), digits in 1u32..40) {
+        if a == 0 {
+            return Ok(());
+        }
+        if let Some(text) = decide_digits(digits, MAX_PREC, |prec| Ball::from_rational(&a, prec)) {
+            let shown = ufm::scalar::parse_decimal(&text).unwrap();
+            // Within half a unit of the last digit, whose place the leading digit gives.
+            let relative = Rational::from(&shown - &a).abs() / a.clone().abs();
+            prop_assert!(relative <= Rational::from((Integer::from(1), Integer::from(Integer::u_pow_u(10, digits - 1)) * 2u32)), "{text} for {a}");
+        } else {
+            // Only a tie stays undecided: its decimal expansion ends one digit further.
+            let mut d = a.denom().clone();
+            d.remove_factor_mut(&Integer::from(2));
+            d.remove_factor_mut(&Integer::from(5));
+            prop_assert_eq!(d, 1);
+        }
+        let x = Ball::from_rational(&a, 30);
+        prop_assert!(ufm::scalar::parse_decimal(&x.upper_decimal(digits)).unwrap() >= a);
+        prop_assert!(ufm::scalar::parse_decimal(&x.lower_decimal(digits)).unwrap() <= a);
+    }
+}
+
+/// A tenth is not representable, so its square must have width although both factors look like points.
+#[test]
+fn trap_zero_width_product_of_tenths() {
+    for prec in PRECS {
+        let product = ball(1, 10, prec) * ball(1, 10, prec);
+        assert!(product.contains_rational(&q(1, 100)) && !product.is_exact(), "{prec}");
+    }
+    // The doubles nearest to a tenth are points; their product is still not the product of tenths, and is rounded outwards.
+    let tenth = Rational::from_f64(0.1).unwrap();
+    let product = Ball::from_f64(0.1, 53) * Ball::from_f64(0.1, 53);
+    assert!(product.contains_rational(&tenth.square()) && !product.is_exact());
+}
+
+#[test]
+fn trap_nan_becomes_the_whole_line() {
+    let whole =
+        |x: Ball| !x.is_finite() && x.contains_zero() && x.contains_rational(&q(-1_000_000, 1)) && x.contains_rational(&q(1_000_000, 1));
+    let one = ball(1, 1, 53);
+    let zero = Ball::zero(53);
+    assert!(whole(Ball::from_f64(f64::NAN, 53)));
+    assert!(whole(Ball::from_f64(f64::INFINITY, 53)));
+    assert!(whole(Ball::exact(Float::with_val(53, f64::NAN))));
+    assert!(whole(&one / &zero) && whole(zero.recip()) && whole(&zero / &zero));
+    assert!(
+        whole((-&one).sqrt())
+            && whole((-&one).ln())
+            && whole(zero.ln())
+            && whole((-&one).ln_1p())
+            && whole((-&one).root(4))
+            && whole(one.root(0))
+    );
+    let infinite = Ball::whole(53);
+    for x in [&infinite - &infinite, &infinite * &infinite, &infinite / &infinite, infinite.sqrt(), infinite.ln(), &infinite + &one] {
+        assert!(whole(x));
+    }
+    assert!(Ball::whole(53).upper_rational().is_none() && Ball::whole(53).to_decimal(3).is_none());
+}
+
+/// Rounding to a wide format and then to a narrow one can land inside: each bound is rounded once.
+#[test]
+fn trap_double_rounding() {
+    // 1 + 2^-10 + 2^-200 at 10 bits: rounding first to 64 bits drops the tail and makes the upper bound look exact.
+    let x = Rational::from(1) + (Rational::from(1) >> 10) + (Rational::from(1) >> 200);
+    let narrow = Ball::from_rational(&x, 11);
+    assert!(narrow.contains_rational(&x) && !narrow.is_exact());
+    // The operands' precision differs: the sum is rounded from the exact operands.
+    let sum = Ball::from_rational(&(Rational::from(1) >> 200), 8) + Ball::from_f64(1.0, 8);
+    assert!(sum.contains_rational(&(Rational::from(1) + (Rational::from(1) >> 200))) && !sum.is_exact());
+    let root = root_rational(&x, 2, 11);
+    assert!(root.lower_rational().unwrap().square() <= x && x <= root.upper_rational().unwrap().square());
+}
+
+/// Products that leave MPFR's range of exponents: no bound may become zero or infinity on the wrong side.
+#[test]
+fn trap_underflow_and_overflow() {
+    let half_range = 1i32 << 29;
+    let tiny = ball(1, 1, 64).scale(-half_range - (half_range - 2));
+    let square = &tiny * &tiny;
+    assert!(square.lower() >= 0 && square.upper() > 0 && !square.is_exact());
+    assert_eq!((-&tiny * &tiny).cmp_certain(&Ball::zero(64)), None, "a negative product may not be called zero");
+    assert!((-&tiny * &tiny).lower() < 0);
+    assert!(tiny.scale(-100).upper() > 0);
+    let huge = ball(1, 1, 64).scale(half_range).scale(half_range - 2);
+    for x in [&huge * &huge, huge.square(), huge.powi(3), huge.exp(), huge.scale(100), &huge / &tiny] {
+        assert!(!x.is_finite() && x.upper() == f64::INFINITY && x.lower() >= 0);
+    }
+    assert!((-&huge).exp().upper() > 0);
+    assert!(huge.hull(&-&huge).mid() == 0, "the middle does not overflow");
+    assert!((&huge + &huge).mid().is_finite());
+    assert!(huge.upper_rational().is_none(), "no gigabyte rationals");
+}
+
+/// The radius is an upper bound: mid ± rad covers both bounds exactly.
+#[test]
+fn trap_radius_rounds_up() {
+    for (n, d) in [(1, 3), (-22, 7), (1, 1_000_003), (i64::MAX - 1, 3)] {
+        for prec in PRECS {
+            let x = ball(n, d, prec).hull(&ball(n + 1, d + 1, prec));
+            let (mid, rad) = (x.mid().to_rational().unwrap(), x.rad().to_rational().unwrap());
+            assert!(Rational::from(&mid - &rad) <= x.lower_rational().unwrap());
+            assert!(mid + rad >= x.upper_rational().unwrap());
+        }
+    }
+}
+
+/// A reordering across a change of rounding mode cannot happen: there is none, so that threads and interleaving change nothing.
+#[test]
+fn trap_rounding_mode() {
+    let work = || (1..200i64).fold(Ball::zero(40), |sum, k| sum + ball(1, k, 40).sqrt() * ball(-k, 7, 40).exp());
+    let alone = work();
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(work)).collect();
+    for t in threads {
+        assert_eq!(t.join().unwrap(), alone);
+    }
+}
+
+#[test]
+fn exact_values_stay_exact() {
+    assert!(sqrt_rational(&q(9, 4), 53).is_exact());
+    assert!(root_rational(&q(-8, 1), 2, 53).lower() == f64::NEG_INFINITY);
+    assert_eq!(sqrt_rational(&q(1, 100), 64), ball(1, 10, 64));
+    assert!(!sqrt_rational(&q(2, 1), 64).is_exact());
+    assert_eq!(ball(3, 4, 8).cmp_certain(&ball(3, 4, 64)), Some(Ordering::Equal));
+    assert_eq!(ball(1, 3, 8).cmp_certain(&ball(1, 3, 8)), None);
+    assert_eq!(ball(1, 1, 8).intersect(&ball(2, 1, 8)), None);
+}
