@@ -152,3 +152,73 @@ pub(crate) fn parallel<T: Send>(n: usize, work: usize, f: impl Fn(usize) -> T + 
         parts.into_iter().flat_map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(rows: usize, cols: usize, bits: u64, state: &mut u64) -> Mat {
+        let mut entry = || {
+            let mut x = BigInt::zero();
+            while x.bits() < bits {
+                *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                x = (x << 32) + (*state >> 32) + 1;
+            }
+            let extra = x.bits() - bits;
+            if *state & (1 << 40) == 0 { x >> extra } else { -(x >> extra) }
+        };
+        let m = (0..rows * cols).map(|_| entry()).collect();
+        Mat { rows, cols, e: -7, m }
+    }
+
+    /// Digit products against plain big-integer sums, at sizes on both sides of every switch; extreme digits included.
+    #[test]
+    fn products_are_exact() {
+        let mut state = 5;
+        for len in [0, 1, 3, 4, 17, 300] {
+            for (p, q) in [(1, 1), (53, 58), (62, 62), (63, 63), (64, 20), (63, 59), (130, 53), (200, 500), (3000, 10)] {
+                for extreme in [false, true] {
+                    let (mut a, mut b) = (random(3, len, p, &mut state), random(4, len, q, &mut state));
+                    if extreme {
+                        a.m.iter_mut().for_each(|x| *x = (BigInt::one() << p) - 1);
+                        b.m.iter_mut().for_each(|x| *x = 1 - (BigInt::one() << q));
+                    }
+                    let c = a.product(&b).unwrap_or_else(|_| panic!("fits"));
+                    for (i, j) in (0..3).flat_map(|i| (0..4).map(move |j| (i, j))) {
+                        let exact: BigInt = a.row(i).iter().zip(b.row(j)).map(|(x, y)| x * y).sum();
+                        assert_eq!(c.row(i)[j], exact, "{len} {p} {q}");
+                    }
+                    assert_eq!((c.rows, c.cols, c.e), (3, 4, -14));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn combinations_and_shapes() {
+        let a = Mat { rows: 2, cols: 3, e: 1, m: (1..7).map(BigInt::from).collect() };
+        let b = Mat { e: -1, ..a.clone() };
+        let sum = Mat::combine(&[(&2.into(), &a), (&(-3).into(), &b)]).unwrap_or_else(|_| panic!("fits"));
+        assert_eq!((sum.e, sum.m), (-1, (1..7).map(|x| BigInt::from(8 * x - 3 * x)).collect()));
+        assert_eq!(a.transpose().m, [1, 4, 2, 5, 3, 6].map(BigInt::from));
+        assert_eq!(a.transpose().transpose().m, a.m);
+        assert_eq!(a.column_sums().m, [5, 7, 9].map(BigInt::from));
+        assert_eq!(a.norm_squared(), Dyadic::new(91 * 4, 0));
+        assert_eq!(a.inner(&b), Dyadic::new(91, 0));
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_held_are_refused() {
+        let far = |e| Mat { rows: 1000, cols: 1000, e, m: vec![BigInt::one(); 1_000_000] };
+        assert!(Mat::combine(&[(&BigInt::one(), &far(100_000)), (&BigInt::one(), &far(-100_000))]).is_err());
+        let tall = Mat { rows: 3000, cols: 1, e: 0, m: vec![BigInt::one() << 8000; 3000] };
+        assert!(tall.product(&tall).is_err());
+    }
+
+    #[test]
+    fn parallel_keeps_the_order() {
+        for n in [0, 1, 2, 7, 1000] {
+            assert_eq!(parallel(n, 1_000_000, |i| i * i), (0..n).map(|i| i * i).collect::<Vec<_>>());
+        }
+    }
+}

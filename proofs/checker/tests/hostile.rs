@@ -106,7 +106,8 @@ fn exponents_too_far_apart() {
     let (w, b) = (mat(2, 1, 100_000, &[1, 1]), mat(2, 1, -100_000, &[1, 1]));
     let empty = mat(2, 0, 0, &[]);
     let text = gap(&case, &w, &h, &b, &r, &empty, &q(0, 1), &q(1, 1), None);
-    let wide = text.replace("claim upper <= 1000000000000000*2^-60", "claim upper <= 1*2^100000").replace("1000000000000000*2^-60", "1*2^100000");
+    let wide =
+        text.replace("claim upper <= 1000000000000000*2^-60", "claim upper <= 1*2^100000").replace("1000000000000000*2^-60", "1*2^100000");
     let outcome = check(case.toml().as_bytes(), wide.as_bytes());
     assert!(!matches!(outcome, Outcome::Verified(_)), "{outcome:?}");
 }
@@ -123,7 +124,8 @@ fn file_sizes() {
 
 #[test]
 fn problem_files() {
-    let plain = "model = \"plain\"\nloss = \"mse\"\nbias = \"none\"\nclasses = 2\nper_class = 1\ndim = 1\nlambda_w = \"1\"\nlambda_h = \"1\"\n";
+    let plain =
+        "model = \"plain\"\nloss = \"mse\"\nbias = \"none\"\nclasses = 2\nper_class = 1\ndim = 1\nlambda_w = \"1\"\nlambda_h = \"1\"\n";
     assert!(!unsupported(plain));
     // Other spellings of the same problem.
     for (from, to) in [
@@ -175,7 +177,7 @@ fn problem_files() {
         ("dim = 1\n", ""),
         ("classes = 2", "classes = 1"),
         ("classes = 2", "classes = 2\nclass_counts = [1, 1]"),
-        ("classes = 2", "classes = 1000000000000000000"),
+        ("classes = 2", "classes = 1000000000000000001"),
         ("per_class = 1", "per_class = 600000000000000000"),
         ("classes = 2\nper_class = 1\n", "class_counts = [2]\n"),
         ("classes = 2\nper_class = 1\n", "class_counts = []\n"),
@@ -218,7 +220,14 @@ fn problem_files() {
 #[test]
 fn weights_are_exact() {
     let base = examples().into_iter().find(|(name, ..)| *name == "mse imbalanced").unwrap();
-    for (spelling, holds) in [("0.2", true), ("\"2e-1\"", true), ("'0.20000'", true), ("2e-1", true), ("\"0.2000000000000000000000000000001\"", false), ("\"0.1999999999999999999999999999999\"", false)] {
+    for (spelling, holds) in [
+        ("0.2", true),
+        ("\"2e-1\"", true),
+        ("'0.20000'", true),
+        ("2e-1", true),
+        ("\"0.2000000000000000000000000000001\"", false),
+        ("\"0.1999999999999999999999999999999\"", false),
+    ] {
         let problem = base.1.toml().replace("lambda_h = \"0.2\"", &format!("lambda_h = {spelling}"));
         let body: String = base.2.lines().skip(2).map(|l| format!("{l}\n")).collect();
         // Claims of zero gradient are true at exactly this weight only.

@@ -56,7 +56,13 @@ impl Case {
 
     pub fn label(&self, i: usize) -> usize {
         let mut end = 0;
-        self.counts.iter().position(|n| { end += n; i < end }).unwrap()
+        self.counts
+            .iter()
+            .position(|n| {
+                end += n;
+                i < end
+            })
+            .unwrap()
     }
 
     pub fn lambda(&self, i: usize) -> Q {
@@ -274,9 +280,7 @@ fn ce_gradient_squared(case: &Case, p: &Point) -> f64 {
 /// 16 D(1) - D(2) = 12 Q. Under ce a fourth-order difference in double precision.
 pub fn second_derivative(case: &Case, p: &Point, v: &Point) -> Q {
     let step = if case.loss == "mse" { q(1, 1) } else { q(1, 64) };
-    let difference = |t: Q| {
-        objective(case, &p.moved(v, &t)) + objective(case, &p.moved(v, &-&t)) - q(2, 1) * objective(case, p)
-    };
+    let difference = |t: Q| objective(case, &p.moved(v, &t)) + objective(case, &p.moved(v, &-&t)) - q(2, 1) * objective(case, p);
     let d1 = difference(step.clone());
     let d2 = difference(&step * q(2, 1));
     (q(16, 1) * d1 - d2) / (q(12, 1) * &step * &step)
@@ -477,7 +481,8 @@ pub fn examples() -> Vec<(&'static str, Case, String, Q)> {
 
     // Zero regime: W = H = 0, R = -I, f* = 1/2.
     let case = Case::new("mse", "none", &[2, 1], 2, ["1", "1", "1"]);
-    let text = gap(&case, &zeros(2, 2), &zeros(2, 3), &none(2), &mat(2, 2, 0, &[-1, 0, 0, -1]), &none(2), &q(1, 2), &q(1, 2), Some(&q(0, 1)));
+    let text =
+        gap(&case, &zeros(2, 2), &zeros(2, 3), &none(2), &mat(2, 2, 0, &[-1, 0, 0, -1]), &none(2), &q(1, 2), &q(1, 2), Some(&q(0, 1)));
     out.push(("mse zero", case, text, q(1, 2)));
 
     // s = 1 - N mu = 1/4 with mu = 3/8: W = H = I/2, R = -(3/4) I, f* = 15/32; everything tight.
@@ -489,7 +494,17 @@ pub fn examples() -> Vec<(&'static str, Case, String, Q)> {
     // Free bias 1/2, the same scalars on the centred targets: f* = 15/64.
     let case = Case::new("mse", "free", &[1, 1], 1, ["0.1875", "0.75", "1"]);
     let r = mat(2, 2, -3, &[-3, 3, 3, -3]);
-    let text = gap(&case, &mat(2, 1, -1, &[1, -1]), &mat(1, 2, -2, &[1, -1]), &mat(2, 1, -1, &[1, 1]), &r, &none(2), &q(15, 64), &q(15, 64), Some(&q(0, 1)));
+    let text = gap(
+        &case,
+        &mat(2, 1, -1, &[1, -1]),
+        &mat(1, 2, -2, &[1, -1]),
+        &mat(2, 1, -1, &[1, 1]),
+        &r,
+        &none(2),
+        &q(15, 64),
+        &q(15, 64),
+        Some(&q(0, 1)),
+    );
     out.push(("mse free", case, text, q(15, 64)));
 
     // Regularized bias b = 1/(2 (1 + lambda_b)) = 1/4, R = b 1ᵀ - I, f* = 3/8; P1 has slack, so L may be something.
@@ -501,7 +516,8 @@ pub fn examples() -> Vec<(&'static str, Case, String, Q)> {
     // Classes of 1 and 4, N mu = 1: singular values 0 and 1, f* = 2/5, which is not dyadic.
     let case = Case::new("mse", "none", &[1, 4], 1, ["0.2", "0.2", "1"]);
     let r = mat(2, 2, -1, &[-2, 0, 0, -1]);
-    let text = gap(&case, &mat(2, 1, 0, &[0, 1]), &mat(1, 5, -1, &[0, 1, 1, 1, 1]), &none(2), &r, &none(2), &q(2, 5), &q(2, 5), Some(&q(0, 1)));
+    let text =
+        gap(&case, &mat(2, 1, 0, &[0, 1]), &mat(1, 5, -1, &[0, 1, 1, 1, 1]), &none(2), &r, &none(2), &q(2, 5), &q(2, 5), Some(&q(0, 1)));
     out.push(("mse imbalanced", case, text, q(2, 5)));
 
     // Zero regime of ce with K = 4: R Rᵀ = I - J/4 needs L = (1/2) 1 to reach the radius N² mu² = 1; f* = log 4.
