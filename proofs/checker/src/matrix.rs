@@ -20,7 +20,7 @@ const MATRIX_BITS: u128 = 8 << 32;
 /// Digits per entry beyond which a product is left to the big integers' own multiplication.
 const MAX_DIGITS: usize = 24;
 
-fn room(entries: usize, bits: u64) -> Result<(), Fail> {
+pub(crate) fn room(entries: usize, bits: u64) -> Result<(), Fail> {
     if entries as u128 * u128::from(bits) <= MATRIX_BITS {
         return Ok(());
     }
@@ -50,9 +50,9 @@ impl Mat {
     }
 
     /// A column of K numbers becomes `rows` equal rows: the transpose of b 1ᵀ.
-    pub fn repeated(&self, rows: usize) -> Mat {
-        let m = (0..rows).flat_map(|_| self.m.iter().cloned()).collect();
-        Mat { rows, cols: self.m.len(), e: self.e, m }
+    pub fn repeated(&self, rows: usize) -> Result<Mat, Fail> {
+        room(rows * self.m.len(), self.bits())?;
+        Ok(Mat { rows, cols: self.m.len(), e: self.e, m: (0..rows).flat_map(|_| self.m.iter().cloned()).collect() })
     }
 
     /// The sums of the columns, as a column.
@@ -101,24 +101,20 @@ impl Mat {
         let single = bits_a.max(bits_b) <= 63 && bits_a + bits_b + spare <= 126;
         let width = if single { 63 } else { ((126 - spare) / 2) as usize };
         let digits = bits_a.max(bits_b).div_ceil(width as u64).max(1) as usize;
-        let m = if digits > MAX_DIGITS {
-            let dot = |i: usize, j: usize| self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum::<BigInt>();
-            parallel(self.rows, cols * len * digits * digits, |i| (0..cols).map(|j| dot(i, j)).collect::<Vec<_>>())
-        } else {
-            let (a, b) = (self.digits(width, bits_a), other.digits(width, bits_b));
-            let entry = |i: usize, j: usize| {
-                let mut sum = BigInt::zero();
-                for (p, x) in a.iter().enumerate() {
-                    for (q, y) in b.iter().enumerate() {
-                        let part = dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
-                        sum += BigInt::from(part) << (width * (p + q));
-                    }
-                }
-                sum
-            };
-            parallel(self.rows, cols * len * digits, |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>())
+        let wide = digits > MAX_DIGITS;
+        room(self.m.len() + other.m.len(), if wide { 1 } else { 64 * digits as u64 })?;
+        let cut = |a: &Mat, bits: u64| if wide { Vec::new() } else { a.digits(width, bits) };
+        let (a, b) = (cut(self, bits_a), cut(other, bits_b));
+        let entry = |i: usize, j: usize| -> BigInt {
+            if wide {
+                return self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum();
+            }
+            let part = |p: usize, q: usize| dot(&a[p][i * len..(i + 1) * len], &b[q][j * len..(j + 1) * len]);
+            let pairs = (0..a.len()).flat_map(|p| (0..b.len()).map(move |q| (p, q)));
+            pairs.map(|(p, q)| BigInt::from(part(p, q)) << (width * (p + q))).sum()
         };
-        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: m.into_iter().flatten().collect() })
+        let rows = parallel(self.rows, cols * len.max(1), |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>());
+        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: rows.into_iter().flatten().collect() })
     }
 
     /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.

@@ -112,6 +112,24 @@ fn exponents_too_far_apart() {
     assert!(!matches!(outcome, Outcome::Verified(_)), "{outcome:?}");
 }
 
+/// One entry of 10^6 bits beside thousands of small ones: copies and digit tables of the product must not multiply it.
+#[test]
+fn one_giant_entry() {
+    let case = Case::new("mse", "free", &[20_000, 20_000], 1, ["1", "1", "1"]);
+    let giant = |rows: usize, cols: usize| {
+        let mut a = mat(rows, cols, 0, &vec![0; rows * cols]);
+        a.m[0] = num_bigint::BigInt::from(1) << 1_000_000;
+        a
+    };
+    let (small_w, small_h, small_b) = (mat(2, 1, 0, &[0, 1]), mat(1, 40_000, 0, &[1; 40_000]), mat(2, 1, 0, &[0, 0]));
+    let (r, empty) = (mat(2, 2, 0, &[0; 4]), mat(2, 0, 0, &[]));
+    for (w, h, b) in [(&giant(2, 1), &small_h, &small_b), (&small_w, &giant(1, 40_000), &small_b), (&small_w, &small_h, &giant(2, 1))] {
+        let text = gap(&case, w, h, b, &r, &empty, &q(0, 1), &q(1, 1), Some(&q(1, 1)));
+        let outcome = check(case.toml().as_bytes(), text.as_bytes());
+        assert!(!matches!(outcome, Outcome::Verified(_)), "{outcome:?}");
+    }
+}
+
 #[test]
 fn file_sizes() {
     let problem = examples()[0].1.toml();
