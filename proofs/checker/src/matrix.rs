@@ -15,16 +15,18 @@ pub(crate) struct Mat {
     pub m: Vec<BigInt>,
 }
 
-/// Largest size in bits of one computed matrix: exponents that are far apart must not exhaust the memory.
-const MATRIX_BITS: u128 = 8 << 32;
+/// Largest size in bits of one computed matrix: neither its shape nor exponents far apart may exhaust the memory.
+const MATRIX_BITS: u128 = 4 << 32;
+/// What an entry takes besides its digits.
+const ENTRY_BITS: u128 = 256;
 /// Digits per entry beyond which a product is left to the big integers' own multiplication.
 const MAX_DIGITS: usize = 24;
 
 pub(crate) fn room(entries: usize, bits: u64) -> Result<(), Fail> {
-    if entries as u128 * u128::from(bits) <= MATRIX_BITS {
+    if entries as u128 * (ENTRY_BITS + u128::from(bits)) <= MATRIX_BITS {
         return Ok(());
     }
-    Err(Fail::Unsupported("numbers of such different sizes that their exact sums or products would not fit in memory".into()))
+    Err(Fail::Unsupported("exact sums or products that would not fit in memory: too many entries, or exponents too far apart".into()))
 }
 
 impl Mat {

@@ -130,6 +130,17 @@ fn one_giant_entry() {
     }
 }
 
+/// A point of a few hundred kilobytes whose logits would be 10^10 numbers.
+#[test]
+fn more_logits_than_memory() {
+    let size = 100_000;
+    let case = Case::new("mse", "none", &[1; 100_000], 1, ["1", "1", "1"]);
+    let (w, h) = (mat(size, 1, 0, &vec![0; size]), mat(1, size, 0, &vec![0; size]));
+    let text = certificate(&case, "not-critical", 60, &[("W", &w), ("H", &h)], &[("gradient", ">=", "1*2^0".into())]);
+    let outcome = check(case.toml().as_bytes(), text.as_bytes());
+    assert!(matches!(outcome, Outcome::Unsupported(_)), "{outcome:?}");
+}
+
 #[test]
 fn file_sizes() {
     let problem = examples()[0].1.toml();
