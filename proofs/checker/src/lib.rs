@@ -220,7 +220,6 @@ fn not_critical(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Clai
 }
 
 fn small_gradient(instance: &Instance<'_>, bound: &Bound) -> Result<(), Fail> {
-    require(!bound.value.is_negative(), bound.line, "a norm cannot be negative")?;
     require(instance.gradient_at_most(&bound.value)?, bound.line, "the gradient is not confirmed to be at most this")
 }
 

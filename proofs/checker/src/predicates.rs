@@ -162,7 +162,7 @@ impl<'a> Instance<'a> {
         Ok((square, (&slack * &reach).times(&(&p.q * &p.q)).sqrt_up()))
     }
 
-    /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative.
+    /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative (so never for a negative bound).
     pub fn gradient_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (square, error) = self.scaled_gradient()?;
         let bracket = &bound.times(&(&self.n * &self.problem.q)) - &error;

@@ -285,6 +285,33 @@ mod tests {
         assert_eq!(fixed.exp(&Dyadic::new(-1, 100_000)), (BigInt::zero(), BigInt::one()));
     }
 
+    /// Coarse bounds lie outside far finer ones: losses above, entropies below, softmax around.
+    #[test]
+    fn quantities_are_outward() {
+        let (coarse, fine) = (Fixed::new(32), Fixed::new(300));
+        let tiny = Dyadic::new(1, -250);
+        let mut noise = 1u64;
+        for round in 0..300 {
+            let mut entry = |bits: u32| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                BigInt::from(noise >> (64 - bits))
+            };
+            let z = Mat { rows: 2, cols: 3, e: -36 - round % 5, m: (0..6).map(|_| entry(38)).collect() };
+            let loss = |f: &Fixed| f.loss_upper(&z, &[0, 2]);
+            assert!(&loss(&coarse) + &tiny >= loss(&fine) && loss(&coarse) <= &loss(&fine) + &Dyadic::new(1, -22));
+            let ((p, s), (exact, _)) = (coarse.softmax(&z), fine.softmax(&z));
+            for t in 0..6 {
+                let at = |a: &Mat| Dyadic { m: a.m[t].clone(), e: a.e };
+                assert!(at(&p) <= &at(&exact) + &tiny && &(&at(&p) + &at(&s)) + &tiny >= at(&exact));
+                assert!(at(&s) <= Dyadic::new(1, -22));
+            }
+            let (a, b) = (entry(40), entry(35));
+            let q = Mat { rows: 2, cols: 2, e: -40, m: vec![(BigInt::one() << 40) - &a, a, (BigInt::one() << 40) - &b, b] };
+            let entropy = |f: &Fixed| f.entropy_lower(&q, &[1, 5]);
+            assert!(entropy(&coarse) <= &entropy(&fine) + &tiny && &entropy(&coarse) + &Dyadic::new(1, -22) >= entropy(&fine));
+        }
+    }
+
     /// Every table entry is below the exact value by less than 1.02 ulp (the exact value taken from far finer tables).
     #[test]
     fn tables() {

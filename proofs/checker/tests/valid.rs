@@ -144,15 +144,59 @@ fn dual_bound_and_radius_are_sharp() {
     assert!(outcomes.iter().all(|&n| n >= 5), "{outcomes:?}");
 }
 
+/// At 32 bits the softmax is known to about 1e-8: claims that are false by less than that must not be confirmed.
+#[test]
+fn low_precision_is_safe() {
+    let mut noise = Noise(31);
+    for round in 0..60 {
+        let bias = ["none", "free", "regularized"][round % 3];
+        let case = Case::new("ce", bias, &[1, 2], 2, ["0.03", "0.7", "0.29"]);
+        let (w, h, b) = (noise.mat(2, 2, -20, 20), noise.mat(2, 3, -20, 20), noise.mat(2, 1, -20, 20));
+        let b = if bias == "none" { mat(2, 0, 0, &[]) } else { b };
+        let point = Point { w: w.values(), h: h.values(), b: b.values() };
+        let norm = Q::from_float(float(&gradient_squared(&case, &point)).sqrt()).unwrap();
+        let build = |relation: &'static str, bound: Q| {
+            let (r, l) = (mat(2, 2, 0, &[0; 4]), mat(2, 0, 0, &[]));
+            let sections = [("W", &w), ("H", &h), ("b", &b), ("R", &r), ("L", &l)];
+            if relation == ">=" {
+                return certificate(&case, "not-critical", 32, &sections[..3], &[("gradient", relation, grid(&bound, 60, true))]);
+            }
+            gap(&case, &w, &h, &b, &r, &l, &Q::zero(), &q(9, 1), Some(&bound)).replace("precision 100", "precision 32")
+        };
+        let (fine, coarse) = (q(1, 1 << 40), q(1, 1 << 20));
+        refused_at(&case, &build("<=", &norm - &fine));
+        refused_at(&case, &build(">=", &norm + &fine));
+        verified(&case, &build("<=", &norm + &coarse));
+        verified(&case, &build(">=", &norm - &coarse));
+    }
+    // A gradient of about 2^-50 is not zero, however wide the enclosure around it.
+    let case = Case::new("ce", "regularized", &[1, 1], 1, ["1", "1", "1"]);
+    let (w, h, b) = (mat(2, 1, 0, &[0, 0]), mat(1, 2, 0, &[0, 0]), mat(2, 1, -50, &[1, 1]));
+    let (r, l) = (mat(2, 2, 0, &[0; 4]), mat(2, 0, 0, &[]));
+    let text = gap(&case, &w, &h, &b, &r, &l, &Q::zero(), &q(9, 1), Some(&Q::zero())).replace("precision 100", "precision 32");
+    refused_at(&case, &text);
+    // At the origin, dW = dH = (1, 0) has Q = (-1 + 1/2)/2 + ... = -1/4 over ||v||² = 2: -1/8 exactly.
+    let case = Case::new("ce", "none", &[1, 1], 1, ["0.125", "0.125", "1"]);
+    let build = |curvature: &Q| {
+        let (dw, dh) = (mat(2, 1, 0, &[1, 0]), mat(1, 2, 0, &[1, 0]));
+        let claims = [("gradient", "<=", "1*2^-10".to_string()), ("curvature", "<=", grid(curvature, 60, true))];
+        certificate(&case, "strict-saddle", 32, &[("W", &w), ("H", &h), ("dW", &dw), ("dH", &dh)], &claims)
+    };
+    for below in [30, 31, 32, 33, 40, 60] {
+        refused_at(&case, &build(&(q(-1, 8) - pow2(-below))));
+    }
+    verified(&case, &build(&(q(-1, 8) + pow2(-20))));
+}
+
 /// The entropy bound of ce: q = (p, 1 - p) on a grid; f* = max of it, confirmed and refuted one step around the value in f64.
 #[test]
 fn entropy_bound_is_sharp() {
     for p in [1i64, 3, 100, 511, 512, 900, 1023] {
-        let case = Case::new("ce", "none", &[1, 1], 1, ["9", "9", "1"]);
+        let case = Case::new("ce", "none", &[1, 3], 1, ["9", "9", "1"]);
         let r = mat(2, 2, -10, &[-p, p, p, -p]);
         let x = p as f64 / 1024.0;
         let entropy = Q::from_float(-x * x.ln() - (1.0 - x) * (1.0 - x).ln()).unwrap();
-        let (w, h, empty) = (mat(2, 1, 0, &[0, 0]), mat(1, 2, 0, &[0, 0]), mat(2, 0, 0, &[]));
+        let (w, h, empty) = (mat(2, 1, 0, &[0, 0]), mat(1, 4, 0, &[0; 4]), mat(2, 0, 0, &[]));
         let build = |lower: &Q| gap(&case, &w, &h, &empty, &r, &empty, lower, &q(1, 1), None);
         verified(&case, &build(&(&entropy - q(1, 1 << 50))));
         refused_at(&case, &build(&(&entropy + q(1, 1 << 50))));
