@@ -143,3 +143,45 @@ impl fmt::Display for Dyadic {
         write!(out, "{}*2^{}", self.m.to_str_radix(16), self.e)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_arithmetic() {
+        let (a, b) = (Dyadic::new(3, -1), Dyadic::new(-5, 2));
+        assert_eq!(&a + &b, Dyadic::new(-37, -1));
+        assert_eq!(&a - &b, Dyadic::new(43, -1));
+        assert_eq!(&a * &b, Dyadic::new(-30, 0));
+        assert!(b < a && Dyadic::new(1, 3) == Dyadic::new(8, 0) && Dyadic::new(1, -100_000) > Dyadic::default());
+        assert_eq!((Dyadic::new(-3, -1).floor_at(0), Dyadic::new(-3, -1).ceil_at(0)), ((-2).into(), (-1).into()));
+        assert_eq!((Dyadic::new(3, -1).floor_at(0), Dyadic::new(3, -1).ceil_at(1)), (1.into(), 3.into()));
+        assert_eq!(Dyadic::new(5, -3).magnitude(), 0);
+    }
+
+    #[test]
+    fn roots_round_up() {
+        for (m, e) in [(1, 0), (2, 0), (1, 1), (3, -7), (1, -100_001), (0x7fff_ffff, 99_999)] {
+            let (x, tight) = (Dyadic::new(m, e), Dyadic::new((1i64 << 61) + 1, -61));
+            let root = x.sqrt_up();
+            assert!(root.square() >= x && root.square() <= &(&x * &tight) * &tight, "{x}");
+        }
+        assert!(Dyadic::default().sqrt_up().is_zero());
+    }
+
+    #[test]
+    fn decimals_round_outward() {
+        assert_eq!(Dyadic::new(1, -1).decimal(false), "5.0000000000000000000e-1");
+        assert_eq!(Dyadic::new(1, 0).decimal(true), "1.0000000000000000000e0");
+        assert_eq!(Dyadic::new(1000, 0).decimal(true), "1.0000000000000000000e3");
+        assert_eq!(Dyadic::new(1, -70).decimal(false), "8.4703294725430033906e-22");
+        assert_eq!(Dyadic::new(1, -70).decimal(true), "8.4703294725430033907e-22");
+        assert_eq!(Dyadic::new(-1, -70).decimal(false), "-8.4703294725430033907e-22");
+        assert_eq!(Dyadic::new(-1, -70).decimal(true), "-8.4703294725430033906e-22");
+        assert_eq!(Dyadic::new((1u128 << 100) - 1, -100).decimal(true), "1.0000000000000000000e0");
+        assert_eq!(Dyadic::new((1u128 << 100) - 1, -100).decimal(false), "9.9999999999999999999e-1");
+        assert_eq!(Dyadic::new(1, 100_000).decimal(false), "9.9900209301438450794e30102");
+        assert_eq!(Dyadic::new(-0x1f, -4).to_string(), "-1f*2^-4");
+    }
+}

@@ -111,10 +111,14 @@ fn words(name: &str) -> &'static str {
 /// confirmed; [`Outcome::Unsupported`] says what this checker does not know. It does not panic.
 ///
 /// ```
-/// use ufm_check::{Outcome, check};
-/// let problem = b"model = \"plain\"\nloss = \"ce\"\nbias = \"none\"\nclasses = 2\nper_class = 1\ndim = 1\nlambda_w = 1\nlambda_h = 1\n";
-/// let certificate = b"ufm-certificate 2\n";
-/// assert!(matches!(check(problem, certificate), Outcome::Unsupported(_)));
+/// use ufm_check::{Dyadic, Outcome, check};
+/// let gallery = concat!(env!("CARGO_MANIFEST_DIR"), "/../gallery");
+/// let problem = std::fs::read(format!("{gallery}/mse-zero.toml"))?;
+/// let certificate = std::fs::read(format!("{gallery}/mse-zero.cert"))?;
+/// let Outcome::Verified(claim) = check(&problem, &certificate) else { panic!("a valid certificate") };
+/// assert_eq!(claim.bound("lower"), Some(&Dyadic::new(1, -1)));
+/// assert!(matches!(check(&problem, &certificate[1..]), Outcome::Rejected { line: 1, .. }));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn check(problem: &[u8], certificate: &[u8]) -> Outcome {
     match run(problem, certificate) {
@@ -216,7 +220,6 @@ fn not_critical(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Clai
 }
 
 fn small_gradient(instance: &Instance<'_>, bound: &Bound) -> Result<(), Fail> {
-    require(!bound.value.is_negative(), bound.line, "a norm cannot be negative")?;
     require(instance.gradient_at_most(&bound.value)?, bound.line, "the gradient is not confirmed to be at most this")
 }
 

@@ -15,16 +15,18 @@ pub(crate) struct Mat {
     pub m: Vec<BigInt>,
 }
 
-/// Largest size in bits of one computed matrix: exponents that are far apart must not exhaust the memory.
-const MATRIX_BITS: u128 = 8 << 32;
+/// Largest size in bits of one computed matrix: neither its shape nor exponents far apart may exhaust the memory.
+const MATRIX_BITS: u128 = 4 << 32;
+/// What an entry takes besides its digits.
+const ENTRY_BITS: u128 = 256;
 /// Digits per entry beyond which a product is left to the big integers' own multiplication.
 const MAX_DIGITS: usize = 24;
 
-fn room(entries: usize, bits: u64) -> Result<(), Fail> {
-    if entries as u128 * u128::from(bits) <= MATRIX_BITS {
+pub(crate) fn room(entries: usize, bits: u64) -> Result<(), Fail> {
+    if entries as u128 * (ENTRY_BITS + u128::from(bits)) <= MATRIX_BITS {
         return Ok(());
     }
-    Err(Fail::Unsupported("numbers of such different sizes that their exact sums or products would not fit in memory".into()))
+    Err(Fail::Unsupported("exact sums or products that would not fit in memory: too many entries, or exponents too far apart".into()))
 }
 
 impl Mat {
@@ -50,9 +52,9 @@ impl Mat {
     }
 
     /// A column of K numbers becomes `rows` equal rows: the transpose of b 1ᵀ.
-    pub fn repeated(&self, rows: usize) -> Mat {
-        let m = (0..rows).flat_map(|_| self.m.iter().cloned()).collect();
-        Mat { rows, cols: self.m.len(), e: self.e, m }
+    pub fn repeated(&self, rows: usize) -> Result<Mat, Fail> {
+        room(rows * self.m.len(), self.bits())?;
+        Ok(Mat { rows, cols: self.m.len(), e: self.e, m: (0..rows).flat_map(|_| self.m.iter().cloned()).collect() })
     }
 
     /// The sums of the columns, as a column.
@@ -101,24 +103,20 @@ impl Mat {
         let single = bits_a.max(bits_b) <= 63 && bits_a + bits_b + spare <= 126;
         let width = if single { 63 } else { ((126 - spare) / 2) as usize };
         let digits = bits_a.max(bits_b).div_ceil(width as u64).max(1) as usize;
-        let m = if digits > MAX_DIGITS {
-            let dot = |i: usize, j: usize| self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum::<BigInt>();
-            parallel(self.rows, cols * len * digits * digits, |i| (0..cols).map(|j| dot(i, j)).collect::<Vec<_>>())
-        } else {
-            let (a, b) = (self.digits(width, bits_a), other.digits(width, bits_b));
-            let entry = |i: usize, j: usize| {
-                let mut sum = BigInt::zero();
-                for (p, x) in a.iter().enumerate() {
-                    for (q, y) in b.iter().enumerate() {
-                        let part = dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
-                        sum += BigInt::from(part) << (width * (p + q));
-                    }
-                }
-                sum
-            };
-            parallel(self.rows, cols * len * digits, |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>())
+        let wide = digits > MAX_DIGITS;
+        room(self.m.len() + other.m.len(), if wide { 1 } else { 64 * digits as u64 })?;
+        let cut = |a: &Mat, bits: u64| if wide { Vec::new() } else { a.digits(width, bits) };
+        let (a, b) = (cut(self, bits_a), cut(other, bits_b));
+        let entry = |i: usize, j: usize| -> BigInt {
+            if wide {
+                return self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum();
+            }
+            let part = |p: usize, q: usize| dot(&a[p][i * len..(i + 1) * len], &b[q][j * len..(j + 1) * len]);
+            let pairs = (0..a.len()).flat_map(|p| (0..b.len()).map(move |q| (p, q)));
+            pairs.map(|(p, q)| BigInt::from(part(p, q)) << (width * (p + q))).sum()
         };
-        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: m.into_iter().flatten().collect() })
+        let rows = parallel(self.rows, cols * len.max(1), |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>());
+        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: rows.into_iter().flatten().collect() })
     }
 
     /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.
@@ -151,4 +149,74 @@ pub(crate) fn parallel<T: Send>(n: usize, work: usize, f: impl Fn(usize) -> T + 
         let parts: Vec<_> = (0..cores).map(|t| scope.spawn(move || part(t).map(f).collect::<Vec<T>>())).collect();
         parts.into_iter().flat_map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(rows: usize, cols: usize, bits: u64, state: &mut u64) -> Mat {
+        let mut entry = || {
+            let mut x = BigInt::zero();
+            while x.bits() < bits {
+                *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                x = (x << 32) + (*state >> 32) + 1;
+            }
+            let extra = x.bits() - bits;
+            if *state & (1 << 40) == 0 { x >> extra } else { -(x >> extra) }
+        };
+        let m = (0..rows * cols).map(|_| entry()).collect();
+        Mat { rows, cols, e: -7, m }
+    }
+
+    /// Digit products against plain big-integer sums, at sizes on both sides of every switch; extreme digits included.
+    #[test]
+    fn products_are_exact() {
+        let mut state = 5;
+        for len in [0, 1, 3, 4, 17, 300] {
+            for (p, q) in [(1, 1), (53, 58), (62, 62), (63, 63), (64, 20), (63, 59), (130, 53), (200, 500), (3000, 10)] {
+                for extreme in [false, true] {
+                    let (mut a, mut b) = (random(3, len, p, &mut state), random(4, len, q, &mut state));
+                    if extreme {
+                        a.m.iter_mut().for_each(|x| *x = (BigInt::one() << p) - 1);
+                        b.m.iter_mut().for_each(|x| *x = 1 - (BigInt::one() << q));
+                    }
+                    let c = a.product(&b).unwrap_or_else(|_| panic!("fits"));
+                    for (i, j) in (0..3).flat_map(|i| (0..4).map(move |j| (i, j))) {
+                        let exact: BigInt = a.row(i).iter().zip(b.row(j)).map(|(x, y)| x * y).sum();
+                        assert_eq!(c.row(i)[j], exact, "{len} {p} {q}");
+                    }
+                    assert_eq!((c.rows, c.cols, c.e), (3, 4, -14));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn combinations_and_shapes() {
+        let a = Mat { rows: 2, cols: 3, e: 1, m: (1..7).map(BigInt::from).collect() };
+        let b = Mat { e: -1, ..a.clone() };
+        let sum = Mat::combine(&[(&2.into(), &a), (&(-3).into(), &b)]).unwrap_or_else(|_| panic!("fits"));
+        assert_eq!((sum.e, sum.m), (-1, (1..7).map(|x| BigInt::from(8 * x - 3 * x)).collect()));
+        assert_eq!(a.transpose().m, [1, 4, 2, 5, 3, 6].map(BigInt::from));
+        assert_eq!(a.transpose().transpose().m, a.m);
+        assert_eq!(a.column_sums().m, [5, 7, 9].map(BigInt::from));
+        assert_eq!(a.norm_squared(), Dyadic::new(91 * 4, 0));
+        assert_eq!(a.inner(&b), Dyadic::new(91, 0));
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_held_are_refused() {
+        let far = |e| Mat { rows: 1000, cols: 1000, e, m: vec![BigInt::one(); 1_000_000] };
+        assert!(Mat::combine(&[(&BigInt::one(), &far(100_000)), (&BigInt::one(), &far(-100_000))]).is_err());
+        let tall = Mat { rows: 3000, cols: 1, e: 0, m: vec![BigInt::one() << 8000; 3000] };
+        assert!(tall.product(&tall).is_err());
+    }
+
+    #[test]
+    fn parallel_keeps_the_order() {
+        for n in [0, 1, 2, 7, 1000] {
+            assert_eq!(parallel(n, 1_000_000, |i| i * i), (0..n).map(|i| i * i).collect::<Vec<_>>());
+        }
+    }
 }

@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 use num_traits::{One, Zero};
 
 use crate::dyadic::Dyadic;
-use crate::matrix::Mat;
+use crate::matrix::{Mat, room};
 use crate::problem::{Bias, Problem};
 use crate::reader::{Fail, rejected};
 use crate::series::Fixed;
@@ -48,7 +48,7 @@ impl<'a> Instance<'a> {
     fn logits(&self, w: &Mat, h: &Mat, b: Option<&Mat>) -> Result<Mat, Fail> {
         let z = h.transpose().product(w)?;
         match b {
-            Some(b) => Mat::combine(&[(&self.one, &z), (&self.one, &b.repeated(z.rows))]),
+            Some(b) => Mat::combine(&[(&self.one, &z), (&self.one, &b.repeated(z.rows)?)]),
             None => Ok(z),
         }
     }
@@ -138,6 +138,7 @@ impl<'a> Instance<'a> {
         if !self.problem.ce {
             return Ok((self.minus_targets(&z)?, None));
         }
+        room(z.m.len(), 2 * self.precision as u64)?;
         let (p, slack) = Fixed::new(self.precision).softmax(&z);
         Ok((self.minus_targets(&p)?, Some(slack)))
     }
@@ -161,7 +162,7 @@ impl<'a> Instance<'a> {
         Ok((square, (&slack * &reach).times(&(&p.q * &p.q)).sqrt_up()))
     }
 
-    /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative.
+    /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative (so never for a negative bound).
     pub fn gradient_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (square, error) = self.scaled_gradient()?;
         let bracket = &bound.times(&(&self.n * &self.problem.q)) - &error;

@@ -153,12 +153,11 @@ impl<'a> Fields<'a> {
     /// A bare TOML float denotes a binary number elsewhere; up to 15 significant digits its shortest decimal is the
     /// one written, and only those are accepted.
     fn decimal(&self, name: &str) -> Result<(BigInt, i64), String> {
-        let quoted = |spelling: Spelling| spelling == Spelling::Quoted;
         let exact = |text: &str, digits: &str| bare_number(text) && digits.trim_start_matches('0').len() <= 15;
         let read = self.get(name).filter(|(s, _)| *s != Spelling::List).and_then(|(spelling, text)| {
             let (digits, power) = decimal(text)?;
             let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
-            (quoted(spelling) || exact(text, &digits)).then_some((m, power))
+            (spelling == Spelling::Quoted || exact(text, &digits)).then_some((m, power))
         });
         read.ok_or_else(|| format!("`{name}` must be given, as a positive decimal (at most 15 significant digits without quotes)"))
     }

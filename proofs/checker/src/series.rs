@@ -171,3 +171,162 @@ impl Fixed {
         (matrix(p), matrix(slack))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRECISIONS: [usize; 9] = [32, 33, 47, 60, 63, 64, 128, 333, 1500];
+
+    /// Dyadic arguments of many sizes: m · 2^e with m pseudorandom.
+    fn arguments() -> Vec<Dyadic> {
+        let (mut state, mut out) = (0x9e37_79b9_7f4a_7c15u64, vec![]);
+        for e in (-90..8).step_by(3) {
+            for _ in 0..6 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                out.push(Dyadic::new(state >> 34, e - 30));
+            }
+        }
+        out
+    }
+
+    fn negated(x: &Dyadic) -> Dyadic {
+        x.times(&(-1).into())
+    }
+
+    /// lo <= [a, b] <= hi whenever two enclosures at different precisions speak of one real number: they must meet.
+    fn meet(w: usize, (lo, hi): &(BigInt, BigInt), v: usize, (a, b): &(BigInt, BigInt)) -> bool {
+        let at = |x: &BigInt, w: usize| Dyadic::new(x.clone(), -(w as i64));
+        at(lo, w) <= at(b, v) && at(a, v) <= at(hi, w)
+    }
+
+    /// Digits of e^-1, e^(-1/2), log 2 and log 3 to 60 places, from published tables.
+    #[test]
+    fn known_constants() {
+        let decimal = |digits: &str| digits.parse::<BigInt>().unwrap();
+        let e1 = decimal("367879441171442321595523770161460867445811131031767834507836");
+        let half = decimal("606530659712633423603799534991180453441918135487186955682892");
+        let ln2 = decimal("693147180559945309417232121458176568075500134360255254120680");
+        let ln3 = decimal("1098612288668109691395245236922525704647490557822749451734694");
+        let ten = BigInt::from(10).pow(60);
+        for w in PRECISIONS {
+            let fixed = Fixed::new(w);
+            let contains = |(lo, hi): (BigInt, BigInt), value: &BigInt| {
+                let (below, above): (BigInt, BigInt) = ((value - 1) << w, (value + 1) << w);
+                assert!(&lo * &ten <= above && &hi * &ten >= below, "{w}: {value}");
+                assert!(hi - lo <= BigInt::from(40 + w), "{w}: wide");
+            };
+            contains(fixed.exp(&Dyadic::new(-1, 0)), &e1);
+            contains(fixed.exp(&Dyadic::new(-1, -1)), &half);
+            contains(fixed.log(&Dyadic::new(2, 0)), &ln2);
+            contains(fixed.log(&Dyadic::new(3, 0)), &ln3);
+            contains(fixed.log(&Dyadic::new(3 << 20, -20)), &ln3);
+            contains(fixed.log(&Dyadic::new(1, -1)), &-&ln2);
+        }
+    }
+
+    /// exp at w bits contains exp at 2w + 64 bits, which is sharper than one unit of the former; the widths stay small.
+    #[test]
+    fn precisions_agree() {
+        for w in PRECISIONS {
+            let (coarse, fine, v) = (Fixed::new(w), Fixed::new(2 * w + 64), 2 * w + 64);
+            for x in arguments() {
+                let (low, high) = coarse.exp(&negated(&x));
+                assert!(meet(w, &(low.clone(), high.clone()), v, &fine.exp(&negated(&x))), "exp {w} {x}");
+                assert!(low >= BigInt::zero() && &high - low <= BigInt::from(22 + w / 4), "exp {w} {x}");
+                if !x.is_zero() {
+                    let (low, high) = coarse.log(&x);
+                    assert!(meet(w, &(low.clone(), high.clone()), v, &fine.log(&x)), "log {w} {x}");
+                    assert!(&high - low <= BigInt::from(260 + w / 4), "log {w} {x}");
+                }
+            }
+        }
+    }
+
+    /// exp(log x) encloses x, and exp(x) exp(y) meets exp(x + y).
+    #[test]
+    fn functional_identities() {
+        for w in PRECISIONS {
+            let fixed = Fixed::new(w);
+            let at = |x: &BigInt| fixed.number(x.clone());
+            let one = Dyadic::new(1, 0);
+            let arguments = arguments();
+            for x in arguments.iter().filter(|x| !x.is_zero() && **x <= one) {
+                let (lo, hi) = fixed.log(x);
+                let hi = hi.min(BigInt::zero());
+                assert!(at(&fixed.exp(&at(&lo)).0) <= *x && at(&fixed.exp(&at(&hi)).1) >= *x, "{w} {x}");
+            }
+            for pair in arguments.windows(2) {
+                let (x, y) = (negated(&pair[0]), negated(&pair[1]));
+                let (a, b, c) = (fixed.exp(&x), fixed.exp(&y), fixed.exp(&(&x + &y)));
+                assert!(at(&a.0).times(&b.0) <= at(&c.1).times(&(BigInt::one() << w)), "{w} {x} {y}");
+                assert!(at(&a.1).times(&b.1) >= at(&c.0).times(&(BigInt::one() << w)), "{w} {x} {y}");
+            }
+        }
+    }
+
+    /// Lower bounds below upper bounds of larger arguments, next to every table boundary and multiple of ln 2.
+    #[test]
+    fn monotone_at_boundaries() {
+        let (w, v) = (60, 200);
+        let (fixed, fine) = (Fixed::new(w), Fixed::new(v));
+        let step = Dyadic::new(1, -70);
+        let mut points: Vec<Dyadic> = (0..2000).map(|j| Dyadic::new(-j, -8)).collect();
+        points.extend((0..70).map(|n| Dyadic::new(-n * &fixed.ln2, -(w as i64))));
+        for x in &points {
+            for x in [x.clone(), x + &step, x - &step] {
+                let x = if x > Dyadic::default() { Dyadic::default() } else { x };
+                assert!(meet(w, &fixed.exp(&x), v, &fine.exp(&x)), "{x}");
+                let y = &Dyadic::new(1, 0) - &x;
+                assert!(meet(w, &fixed.log(&y), v, &fine.log(&y)), "{y}");
+            }
+        }
+        assert_eq!(fixed.exp(&Dyadic::new(-1, 60)), (BigInt::zero(), BigInt::one()));
+        assert_eq!(fixed.exp(&Dyadic::new(-1, 100_000)), (BigInt::zero(), BigInt::one()));
+    }
+
+    /// Coarse bounds lie outside far finer ones: losses above, entropies below, softmax around.
+    #[test]
+    fn quantities_are_outward() {
+        let (coarse, fine) = (Fixed::new(32), Fixed::new(300));
+        let tiny = Dyadic::new(1, -250);
+        let mut noise = 1u64;
+        for round in 0..300 {
+            let mut entry = |bits: u32| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                BigInt::from(noise >> (64 - bits))
+            };
+            let z = Mat { rows: 2, cols: 3, e: -36 - round % 5, m: (0..6).map(|_| entry(38)).collect() };
+            let loss = |f: &Fixed| f.loss_upper(&z, &[0, 2]);
+            assert!(&loss(&coarse) + &tiny >= loss(&fine) && loss(&coarse) <= &loss(&fine) + &Dyadic::new(1, -22));
+            let ((p, s), (exact, _)) = (coarse.softmax(&z), fine.softmax(&z));
+            for t in 0..6 {
+                let at = |a: &Mat| Dyadic { m: a.m[t].clone(), e: a.e };
+                assert!(at(&p) <= &at(&exact) + &tiny && &(&at(&p) + &at(&s)) + &tiny >= at(&exact));
+                assert!(at(&s) <= Dyadic::new(1, -22));
+            }
+            let (a, b) = (entry(40), entry(35));
+            let q = Mat { rows: 2, cols: 2, e: -40, m: vec![(BigInt::one() << 40) - &a, a, (BigInt::one() << 40) - &b, b] };
+            let entropy = |f: &Fixed| f.entropy_lower(&q, &[1, 5]);
+            assert!(entropy(&coarse) <= &entropy(&fine) + &tiny && &entropy(&coarse) + &Dyadic::new(1, -22) >= entropy(&fine));
+        }
+    }
+
+    /// Every table entry is below the exact value by less than 1.02 ulp (the exact value taken from far finer tables).
+    #[test]
+    fn tables() {
+        for w in [32, 60, 150] {
+            let (coarse, fine) = (Fixed::new(w), Fixed::new(w + 200));
+            let pairs = [(&coarse.exp_coarse, &fine.exp_coarse), (&coarse.exp_fine, &fine.exp_fine), (&coarse.log, &fine.log)];
+            for (table, exact) in pairs {
+                assert_eq!(table.len(), exact.len());
+                for (x, y) in table.iter().zip(exact) {
+                    let below = y - (x << 200);
+                    assert!(below >= -BigInt::one() && below * 100 <= BigInt::from(102) << 200);
+                }
+            }
+            let below: BigInt = &fine.ln2 - (&coarse.ln2 << 200);
+            assert!(below >= BigInt::zero() && below * 100 <= BigInt::from(102) << 200);
+        }
+    }
+}
