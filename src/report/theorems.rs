@@ -13,7 +13,12 @@ pub fn theorem_table(reports: &[TheoremReport], digits: u32) -> String {
         let _ = writeln!(text, "{}: {} ({}{conditional})", r.id, r.finding.name(), r.trust.name());
         for c in &r.claims {
             let plural = if c.instances == 1 { "instance " } else { "instances" };
-            let _ = writeln!(text, "  {:width$}  {:2} {plural}  worst {:>8}  {}", c.claim, c.instances, worst(c), c.finding.name());
+            let digits = match (c.digits(), &c.worst) {
+                (Some(d), _) => format!("{d:2} digits"),
+                (None, Some(_)) => "exact    ".into(),
+                (None, None) => "-        ".into(),
+            };
+            let _ = writeln!(text, "  {:width$}  {:2} {plural}  worst {:>7}  {digits}  {}", c.claim, c.instances, worst(c), c.finding.name());
             if let Finding::Refuted(why) | Finding::Undecided(why) = &c.finding {
                 let _ = writeln!(text, "  {:width$}  {why}", "");
             }

@@ -1,6 +1,7 @@
 //! Every registered theorem.
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
+use super::extended::LOWER_BOUND;
 use super::identity;
 use super::{Prediction, Theorem, Trust};
 use crate::closed_form::closed_form;
@@ -133,8 +134,8 @@ pub fn registry() -> Vec<Theorem> {
             source: "Tirer and Bruna, ICML 2022 (arXiv 2202.08087), extended model; Dang et al., ICML 2023 (arXiv 2301.00437)",
             hypotheses: "deep-linear, p = 3, balanced, d >= K",
             conditional: false,
-            trust: Trust::Measured,
-            claims: vec![VALUE, STATIONARITY, ORTHOGONAL, NOT_BELOW, LAYERS],
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, ORTHOGONAL, LOWER_BOUND, NOT_BELOW, LAYERS],
             problems: vec![
                 deep("deep-linear", &classes(4, 5), 8, "\"0.002\", \"0.003\", \"0.005\""),
                 deep("deep-linear", &classes(3, 2), 3, "\"0.01\", \"0.01\", \"0.01\""),
