@@ -5,9 +5,13 @@
 
 mod deep;
 mod entropy;
+mod focal;
 mod frame;
 mod modes;
 mod mse;
+mod root;
+mod sphere;
+mod tags;
 
 use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};
@@ -48,6 +52,8 @@ impl Regime {
 pub enum Scalar {
     Value(Ball),
     List(Vec<Ball>),
+    /// One value per multiplicity.
+    Keyed(Vec<(u64, Ball)>),
     Count(u64),
 }
 
@@ -93,7 +99,7 @@ impl ClosedForm {
 
     /// Enclosures of the theorem's scalars: `c` = K √n μ, `logit_scale` (WH = logit_scale · P Y or Y), `mean_scale` (its component
     /// along the all-ones direction), `bias_value`, `margin` (target logit minus the others), `kappa`, `kappa_critical`,
-    /// `surviving_classes`, `singular_values` (of WH, nonincreasing).
+    /// `surviving_classes`, `singular_values` (of WH, nonincreasing), `margins` (tags' logits minus the others, by multiplicity).
     pub fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
         self.form.scalars(prec)
     }
@@ -126,13 +132,14 @@ impl ClosedForm {
 /// The closed-form global minimum of a problem, where a theorem gives one.
 ///
 /// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without bias), plain cross-entropy and label smoothing
-/// (balanced, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
+/// (balanced, every bias mode), focal with focusing 0 or at least 1 (balanced, every bias mode; conditional where the proof does not
+/// cover a bias), the sphere model (balanced), multi-label (balanced within each multiplicity, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
 /// dimension must allow the minimiser; MSE without or with free bias is exact for smaller d too.
 ///
 /// # Errors
 /// [`Unavailable`], saying which hypothesis fails.
 ///
-/// Source: Tirer and Bruna 2022; Zhou et al. 2022; Zhu et al. 2021; Dang et al. 2023.
+/// Source: Tirer and Bruna 2022; Zhou et al. 2022; Zhu et al. 2021; Dang et al. 2023; Yaras et al. 2022; Li et al. 2024.
 ///
 /// ```
 /// use ufm::{closed_form::closed_form, problem::Problem};
@@ -154,12 +161,21 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
             (Loss::Ce, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, &Rational::new())?),
             (Loss::LabelSmoothing { smoothing }, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, smoothing)?),
             (Loss::Ce | Loss::LabelSmoothing { .. }, None) => return Err(Unavailable::Unsupported("imbalanced cross-entropy")),
-            _ => return Err(Unavailable::Unsupported("this loss")),
+            // Without focusing the focal loss is cross-entropy.
+            (Loss::Focal { focusing }, Some(n)) if *focusing == 0 => {
+                Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, focusing)?)
+            }
+            (Loss::Focal { focusing }, Some(n)) => Box::new(focal::Focal::new(problem, n, lambda_w, lambda_h, focusing)?),
+            (Loss::Focal { .. }, None) => return Err(Unavailable::Unsupported("imbalanced focal loss")),
+            (Loss::PickAllLabels, _) => return Err(Unavailable::Unsupported("pick-all-labels in the plain model")),
         },
         (Model::DeepLinear { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, false)?),
         (Model::DeepRelu { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, true)?),
-        (Model::Sphere { .. }, _) => return Err(Unavailable::Unsupported("the sphere model")),
-        (Model::MultiLabel { .. }, _) => return Err(Unavailable::Unsupported("the multi-label model")),
+        (Model::Sphere { temperature }, _) => match balanced {
+            Some(n) => Box::new(sphere::Sphere::new(problem, n, temperature)?),
+            None => return Err(Unavailable::Unsupported("imbalanced classes on the sphere")),
+        },
+        (Model::MultiLabel { lambda_w, lambda_h }, _) => Box::new(tags::TagSets::new(problem, lambda_w, lambda_h)?),
     };
     Ok(ClosedForm { form })
 }

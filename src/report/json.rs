@@ -38,6 +38,7 @@ pub fn closed_form_json(problem: &Problem, digits: u32) -> (Value, Result<Closed
                 match form.scalars(prec).into_iter().find(|(n, _)| *n == name) {
                     Some((_, Scalar::Value(ball))) => ball,
                     Some((_, Scalar::List(mut list))) => list.swap_remove(index),
+                    Some((_, Scalar::Keyed(mut pairs))) => pairs.swap_remove(index).1,
                     _ => Ball::whole(prec),
                 }
             };
@@ -50,6 +51,10 @@ pub fn closed_form_json(problem: &Problem, digits: u32) -> (Value, Result<Closed
                             ball.to_decimal(digits).map_or_else(|| digits_of(digits, |prec| pick(name, i, prec)), Value::String)
                         };
                         Value::Array(list.iter().enumerate().map(decided).collect())
+                    }
+                    Scalar::Keyed(pairs) => {
+                        let decided = |(i, (key, _)): (usize, &(u64, Ball))| (key.to_string(), digits_of(digits, |prec| pick(name, i, prec)));
+                        Value::Object(pairs.iter().enumerate().map(decided).collect())
                     }
                     Scalar::Count(n) => json!(n),
                 };
