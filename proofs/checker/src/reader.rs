@@ -22,6 +22,8 @@ pub(crate) fn require(holds: bool, line: usize, reason: &str) -> Result<(), Fail
 
 /// Exponents of two lie in [-100000, 100000].
 const MAX_EXPONENT: i64 = 100_000;
+/// Longest HEX read, in characters: longer numbers would take minutes to multiply.
+const MAX_HEX: usize = 1 << 20;
 
 /// The lines of a certificate, one after the other.
 pub(crate) struct Reader<'a> {
@@ -93,7 +95,13 @@ impl<'a> Reader<'a> {
                 match hexadecimal(field) {
                     Some(x) if m.len() < before + cols => m.push(x),
                     Some(_) => return self.reject(format!("more than {cols} entries")),
-                    None => return self.reject(format!("entry {} is not a canonical HEX: `{}`", m.len() - before + 1, shown(field))),
+                    None => {
+                        return self.reject(format!(
+                            "entry {} is not a canonical HEX of at most 2^20 digits: `{}`",
+                            m.len() - before + 1,
+                            shown(field)
+                        ));
+                    }
                 }
             }
             if m.len() != before + cols {
@@ -106,7 +114,7 @@ impl<'a> Reader<'a> {
     /// The bound on the line `claim NAME RELATION DYADIC`.
     pub fn claim(&mut self, name: &str, relation: &str) -> Result<Dyadic, Fail> {
         let field = self.field_after(&format!("claim {name} {relation}"))?;
-        dyadic(field).map_or_else(|| self.reject(format!("not a canonical DYADIC: `{}`", shown(field))), Ok)
+        dyadic(field).map_or_else(|| self.reject(format!("not a canonical DYADIC in range: `{}`", shown(field))), Ok)
     }
 
     pub fn reject<T>(&self, reason: impl Into<String>) -> Result<T, Fail> {
@@ -141,7 +149,7 @@ fn exponent(field: &[u8]) -> Option<i64> {
 }
 
 fn hexadecimal(field: &[u8]) -> Option<BigInt> {
-    if !canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+    if field.len() > MAX_HEX || !canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     if field.len() > 15 {

@@ -130,6 +130,21 @@ fn one_giant_entry() {
     }
 }
 
+/// Numbers of more than 2^20 digits are refused at once, wherever they stand.
+#[test]
+fn endless_numbers() {
+    let (_, case, text, _) = examples().into_iter().find(|(name, ..)| *name == "mse not critical").unwrap();
+    let endless = "f".repeat(20_000_000);
+    for (from, to) in
+        [("\n1\n1\n", format!("\n1\n{endless}\n")), (">= 1*", format!(">= {endless}*")), ("precision 64", format!("precision {endless}"))]
+    {
+        assert!(text.contains(from));
+        let start = Instant::now();
+        refused_at(&case, &text.replace(from, &to));
+        assert!(start.elapsed().as_secs() < 5);
+    }
+}
+
 /// A point of a few hundred kilobytes whose logits would be 10^10 numbers.
 #[test]
 fn more_logits_than_memory() {
