@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rug::Rational;
 use serde_json::{Value, json};
 
 use super::{
-    CliError, check_digits, print_json, print_text,
+    CliError, check_output, flags, print_json, print_text,
     problem::{Loaded, ProblemArgs, read_point, read_problem},
-    progress, refuse_existing, tolerance,
+    progress,
 };
 use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
@@ -23,14 +24,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "POINT.npz|DIR")]
     solution: Option<PathBuf>,
     /// Significant digits of the bounds
-    #[arg(long, default_value_t = 15, value_name = "D")]
+    #[arg(long, default_value_t = 15, value_name = "D", value_parser = flags::digits, allow_negative_numbers = true)]
     digits: u32,
     /// Certified gap that counts as a global minimum
-    #[arg(long, default_value = "1e-9", value_name = "G", allow_hyphen_values = true)]
-    gap_tol: String,
+    #[arg(long, default_value = "1e-9", value_name = "G", value_parser = flags::tolerance, allow_hyphen_values = true)]
+    gap_tol: Rational,
     /// Certified gradient norm that counts as critical
-    #[arg(long, default_value = "1e-9", value_name = "T", allow_hyphen_values = true)]
-    tol: String,
+    #[arg(long, default_value = "1e-9", value_name = "T", value_parser = flags::tolerance, allow_hyphen_values = true)]
+    tol: Rational,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,11 +44,7 @@ pub(super) struct Args {
 const F64_DIGITS: u32 = 15;
 
 pub(super) fn run(args: &Args) -> Result<bool, CliError> {
-    let options = CertifyOptions {
-        digits: check_digits(args.digits)?,
-        gap_tol: tolerance("--gap-tol", &args.gap_tol)?,
-        tol: tolerance("--tol", &args.tol)?,
-    };
+    let options = CertifyOptions { digits: args.digits, gap_tol: args.gap_tol.clone(), tol: args.tol.clone() };
     match &args.solution {
         Some(folder) if folder.is_dir() => run_folder(args, folder, &options),
         _ => run_one(args, &options),
@@ -59,7 +56,7 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     if args.problem.file.is_none() {
         return Err(CliError::Input("a certificate is bound to a problem file: give a PROBLEM.toml".into()));
     }
-    refuse_existing(&args.out)?;
+    check_output(&args.out)?;
     let (origin, point) = match &args.solution {
         Some(path) => ("user", exact_point(path, &loaded.problem)?),
         None => default_point(&loaded.problem, options)?,
@@ -105,7 +102,7 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
     }
     let certificates: Vec<PathBuf> =
         names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
-    certificates.iter().try_for_each(|path| refuse_existing(path))?;
+    certificates.iter().try_for_each(|path| check_output(path))?;
     std::fs::create_dir_all(&args.out).map_err(|e| at(&e))?;
     let (mut holds, mut results, mut table) = (true, vec![], Table::default());
     let bar = progress(Some(names.len() as u64));

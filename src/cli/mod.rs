@@ -2,8 +2,11 @@
 //! solver did not converge, 2 bad usage or bad input.
 
 mod certify;
+mod flags;
+mod npz;
 mod problem;
 mod solve;
+mod trace;
 mod verify;
 
 use std::{
@@ -22,7 +25,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Number of threads (default: all cores); output is the same for any number
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(long, global = true, value_name = "T", value_parser = flags::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
 }
 
@@ -53,14 +56,15 @@ impl CliError {
     }
 }
 
-/// Largest number of threads accepted.
-const MAX_THREADS: usize = 1024;
-/// Largest number of digits accepted.
-const MAX_DIGITS: u32 = 10_000;
+/// Longest error printed, in characters; the middle of a longer one is left out.
+const MAX_ERROR_CHARS: usize = 600;
 
 /// Parses the arguments, runs the command, reports an error once.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
     let outcome = set_threads(cli.threads).and_then(|()| match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Solve(args) => solve::run(&args),
@@ -70,43 +74,57 @@ pub fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(CliError::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(1),
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::from(2)
-        }
+        Err(e) => fail(&format!("error: {e}")),
     }
+}
+
+/// One line on standard error, exit code 2.
+fn fail(message: &str) -> ExitCode {
+    // A closed standard error leaves the exit code to tell.
+    let _ = writeln!(std::io::stderr(), "{}", one_line(message));
+    ExitCode::from(2)
+}
+
+/// Help and version as clap prints them, a bad value as one line, other usage errors with clap's hints.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) {
+        let text = error.render().to_string();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+        return fail(&lines.collect::<Vec<_>>().join(" "));
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+/// The message without line breaks or control characters, which names from files may carry.
+fn one_line(message: &str) -> String {
+    let line: String = message.trim().chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect();
+    let count = line.chars().count();
+    if count <= MAX_ERROR_CHARS {
+        return line;
+    }
+    let half = MAX_ERROR_CHARS / 2;
+    line.chars().take(half).chain(" ... ".chars()).chain(line.chars().skip(count - half)).collect()
 }
 
 fn set_threads(threads: Option<usize>) -> Result<(), CliError> {
     if let Some(threads) = threads {
-        if !(1..=MAX_THREADS).contains(&threads) {
-            return Err(CliError::Input(format!("--threads {threads} is not allowed: an integer from 1 to {MAX_THREADS}")));
-        }
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(CliError::input)?;
     }
     Ok(())
 }
 
-fn check_digits(digits: u32) -> Result<u32, CliError> {
-    if (1..=MAX_DIGITS).contains(&digits) {
-        return Ok(digits);
-    }
-    Err(CliError::Input(format!("--digits {digits} is not allowed: an integer from 1 to {MAX_DIGITS}")))
-}
-
-/// Nothing a user made is overwritten.
-fn refuse_existing(path: &std::path::Path) -> Result<(), CliError> {
-    if path.exists() {
+/// Refuses, before any work, a file that cannot be written: nothing a user made is overwritten.
+fn check_output(path: &std::path::Path) -> Result<(), CliError> {
+    if path.symlink_metadata().is_ok() {
         return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
     }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if folder.is_some_and(|p| !p.is_dir()) {
+        return Err(CliError::Input(format!("{} cannot be written: its folder does not exist", path.display())));
+    }
     Ok(())
-}
-
-/// A tolerance flag: a positive decimal.
-fn tolerance(flag: &str, text: &str) -> Result<rug::Rational, CliError> {
-    let refuse = |why: String| CliError::Input(format!("{flag} {text} is not allowed: a positive decimal{why}"));
-    let value = crate::scalar::parse_decimal(text).map_err(|e| refuse(format!(" ({e})")))?;
-    if value > 0 { Ok(value) } else { Err(refuse(String::new())) }
 }
 
 /// A bar or spinner on standard error, shown only on a terminal.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::CliError;
+use super::{CliError, flags, npz};
 use crate::problem::{Point, PointError, Problem, RawSpec};
 
 /// Problem files beyond this are refused unread.
@@ -28,19 +28,19 @@ pub(super) struct ProblemArgs {
     #[arg(long, help_heading = "Problem fields")]
     bias: Option<String>,
     /// Number of classes K
-    #[arg(long, help_heading = "Problem fields", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Problem fields", value_parser = flags::size, allow_negative_numbers = true)]
     classes: Option<i64>,
     /// Samples per class n
-    #[arg(long, help_heading = "Problem fields", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Problem fields", value_parser = flags::size, allow_negative_numbers = true)]
     per_class: Option<i64>,
     /// Samples of each class, instead of classes and per-class
-    #[arg(long, help_heading = "Problem fields", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Problem fields", value_delimiter = ',', value_parser = flags::size, allow_negative_numbers = true)]
     class_counts: Option<Vec<i64>>,
     /// Multi-label: samples of each tag set by multiplicity, as 1=3,2=2
     #[arg(long, help_heading = "Problem fields", value_delimiter = ',')]
     per_tag_set: Option<Vec<String>>,
     /// Feature dimension d
-    #[arg(long, help_heading = "Problem fields", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Problem fields", value_parser = flags::size, allow_negative_numbers = true)]
     dim: Option<i64>,
     /// Weight of W, an exact decimal
     #[arg(long, help_heading = "Problem fields", allow_hyphen_values = true)]
@@ -129,8 +129,14 @@ pub(super) fn read_problem(path: &Path) -> Result<Loaded, CliError> {
 
 /// Reads a point of this problem.
 pub(super) fn read_point(path: &Path, problem: &Problem) -> Result<Point, CliError> {
-    Point::read_npz(path, problem).map_err(|e| match e {
-        PointError::Array { .. } => CliError::Input(format!("{}: {e}", path.display())),
-        other => CliError::input(other),
+    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", path.display()));
+    problem.point_sizes().map_err(|e| at(&e))?;
+    npz::check_headers(path).map_err(|e| at(&e))?;
+    Point::read_npz(path, problem).map_err(|e| match &e {
+        PointError::Array { .. } => at(&e),
+        PointError::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+            at(&"truncated: an array ends before its entries do")
+        }
+        _ => CliError::input(e),
     })
 }

@@ -1,24 +1,33 @@
 //! `ufm solve`: closed form, numerical minimiser, certificate.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ValueEnum;
+use rug::Rational;
 use serde_json::{Value, json};
 
-use super::{CliError, check_digits, print_json, print_text, problem::ProblemArgs, progress, refuse_existing, tolerance};
-use crate::certify::{CertifyError, CertifyOptions, certify};
+use super::{
+    CliError, check_output, flags, print_json, print_text,
+    problem::{Loaded, ProblemArgs, read_point},
+    progress,
+    trace::Gaps,
+};
+use crate::certify::{CertifyError, CertifyOptions, Verdict, certify};
 use crate::metrics::point_metrics;
-use crate::problem::{Problem, write_new};
+use crate::problem::{Point, Problem};
 use crate::report::{self, Table, certificate_json, closed_form_json, number};
-use crate::solve::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, minimise};
+use crate::solve::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_observed};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     problem: ProblemArgs,
-    /// Significant digits, all guaranteed
-    #[arg(long, default_value_t = 15, value_name = "D")]
-    digits: u32,
+    /// Significant digits, all guaranteed [default: 15]; when given, a trace carries certified gaps
+    #[arg(long, value_name = "D", value_parser = flags::digits, allow_negative_numbers = true)]
+    digits: Option<u32>,
     /// What to run
     #[arg(long, value_enum, default_value_t = Choice::Both)]
     method: Choice,
@@ -26,23 +35,23 @@ pub(super) struct Args {
     #[arg(long, default_value = "random")]
     start: String,
     /// Seed of the random start
-    #[arg(long, default_value_t = 0, value_name = "S")]
+    #[arg(long, default_value_t = 0, value_name = "S", value_parser = flags::natural, allow_negative_numbers = true)]
     seed: u64,
     /// Gradient norm to reach
-    #[arg(long, default_value = "1e-12", value_name = "T", allow_hyphen_values = true)]
-    tol: String,
+    #[arg(long, default_value = "1e-12", value_name = "T", value_parser = flags::tolerance, allow_hyphen_values = true)]
+    tol: Rational,
     /// Certified gap that counts as a global minimum
-    #[arg(long, default_value = "1e-9", value_name = "G", allow_hyphen_values = true)]
-    gap_tol: String,
-    /// Learning rate of --method gd
-    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    #[arg(long, default_value = "1e-9", value_name = "G", value_parser = flags::tolerance, allow_hyphen_values = true)]
+    gap_tol: Rational,
+    /// Learning rate of --method gd [default: 0.1]
+    #[arg(long, value_name = "R", value_parser = flags::learning_rate, allow_hyphen_values = true)]
     lr: Option<f64>,
-    /// Steps of --method gd
-    #[arg(long, value_name = "N")]
+    /// Steps of --method gd [default: 100000]
+    #[arg(long, value_name = "N", value_parser = flags::natural, allow_negative_numbers = true)]
     steps: Option<u64>,
     /// Seconds the numerical minimiser may take
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    time_limit: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = flags::seconds, allow_hyphen_values = true)]
+    time_limit: Option<Duration>,
     /// Write one CSV row per recorded step
     #[arg(long, value_name = "FILE.csv")]
     trace: Option<PathBuf>,
@@ -63,95 +72,123 @@ enum Choice {
     Gd,
 }
 
+/// Digits of a report when none are asked for.
+const DEFAULT_DIGITS: u32 = 15;
 const DEFAULT_LEARNING_RATE: f64 = 0.1;
 const DEFAULT_STEPS: u64 = 100_000;
 
 pub(super) fn run(args: &Args) -> Result<bool, CliError> {
-    let digits = check_digits(args.digits)?;
+    check_flags(args)?;
     let loaded = args.problem.load()?;
-    let problem = &loaded.problem;
-    let gap_tol = tolerance("--gap-tol", &args.gap_tol)?;
-    let tol = tolerance("--tol", &args.tol)?;
-    if args.method != Choice::Gd && (args.lr.is_some() || args.steps.is_some()) {
-        return Err(CliError::Input("--lr and --steps belong to --method gd".into()));
-    }
-    args.out.iter().chain(&args.trace).try_for_each(|path| refuse_existing(path))?;
-
-    let time_limit = args.time_limit.map(Duration::try_from_secs_f64).transpose();
-    let time_limit = time_limit.map_err(|_| CliError::Input("--time-limit must be a nonnegative number of seconds".into()))?;
-    let start = match args.start.as_str() {
-        "random" => Start::Random,
-        "spectral" => Start::Spectral,
-        path => Start::Point(super::problem::read_point(path.as_ref(), problem)?),
-    };
-
-    let mut json = json!({ "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw });
-    let mut table = Table::default();
-    let mut holds = true;
-
+    args.out.iter().chain(&args.trace).try_for_each(|path| check_output(path))?;
+    let mut report =
+        Report { json: json!({ "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw }), table: Table::default(), holds: true };
+    report::problem_rows(&mut report.table, &loaded.problem);
     if matches!(args.method, Choice::Both | Choice::ClosedForm) {
-        let (value, form) = closed_form_json(problem, digits);
-        if args.method == Choice::ClosedForm
-            && let Err(e) = &form
-        {
-            return Err(CliError::input(e));
-        }
-        report::closed_form_rows(&mut table, &value);
-        json["closed_form"] = value;
-        if args.method == Choice::ClosedForm
-            && let (Some(path), Ok(form)) = (&args.out, form)
-        {
-            let point = form.minimiser(problem, report::bits(digits)).map_err(CliError::input)?;
+        closed_form(args, &loaded.problem, &mut report)?;
+    }
+    if args.method != Choice::ClosedForm {
+        numerical(args, &loaded, &mut report)?;
+    }
+    if args.json {
+        print_json(&report.json)?;
+    } else {
+        print_text(&report.table.render())?;
+    }
+    Ok(report.holds)
+}
+
+/// What the command will print, and whether everything asked for held.
+struct Report {
+    json: Value,
+    table: Table,
+    holds: bool,
+}
+
+impl Args {
+    fn digits(&self) -> u32 {
+        self.digits.unwrap_or(DEFAULT_DIGITS)
+    }
+
+    fn certify_options(&self) -> CertifyOptions {
+        CertifyOptions { digits: self.digits(), gap_tol: self.gap_tol.clone(), tol: self.tol.clone() }
+    }
+}
+
+/// Flags that contradict each other.
+fn check_flags(args: &Args) -> Result<(), CliError> {
+    let refuse = |text: &str| Err(CliError::Input(text.into()));
+    if args.method != Choice::Gd && (args.lr.is_some() || args.steps.is_some()) {
+        return refuse("--lr and --steps belong to --method gd");
+    }
+    if args.method == Choice::ClosedForm && (args.trace.is_some() || args.start != "random") {
+        return refuse("--trace and --start belong to a numerical method, not to --method closed-form");
+    }
+    if args.out.is_some() && args.out == args.trace {
+        return refuse("--out and --trace name the same file; give two names");
+    }
+    Ok(())
+}
+
+fn closed_form(args: &Args, problem: &Problem, report: &mut Report) -> Result<(), CliError> {
+    let (value, form) = closed_form_json(problem, args.digits());
+    if args.method == Choice::ClosedForm {
+        let form = form.map_err(CliError::input)?;
+        if let Some(path) = &args.out {
+            let point = form.minimiser(problem, report::bits(args.digits())).map_err(CliError::input)?;
             point.to_f64().write_npz(path).map_err(CliError::input)?;
         }
     }
-    if args.method != Choice::ClosedForm {
-        match numerical(args, problem, start, time_limit, &tol) {
-            Ok(solution) => {
-                holds &= solution.status == Status::Converged;
-                let exact = solution.point.to_exact().ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))?;
-                let objective = report::objective_digits(problem, &exact, digits).unwrap_or_else(|| number(solution.objective));
-                json["numerical"] = numerical_json(problem, &solution, objective);
-                report::numerical_rows(&mut table, &json["numerical"]);
-                let options = CertifyOptions { digits, gap_tol, tol: tol.clone() };
-                match certify(problem, &loaded.bytes, &exact, &options) {
-                    Ok(result) => {
-                        holds &= !matches!(result.verdict, crate::certify::Verdict::Undecided(_));
-                        json["certificate"] = certificate_json(&result, "numerical", digits);
-                        report::certificate_rows(&mut table, &json["certificate"]);
-                    }
-                    Err(CertifyError::Unsupported(what)) => table.row("certificate", &format!("none for this {what}")),
-                    Err(e) => return Err(CliError::input(e)),
-                }
-                if let Some(path) = &args.trace {
-                    write_trace(path, &solution)?;
-                }
-                if let Some(path) = &args.out {
-                    solution.point.write_npz(path).map_err(CliError::input)?;
-                }
-            }
-            // Without a solver for this model the closed form may still stand.
-            Err(SolveError::Unsupported(what)) if args.method == Choice::Both && json["closed_form"]["available"] == true => {
-                table.row("numerical", &format!("no minimiser for this {what}"));
-            }
-            Err(e) => return Err(CliError::input(e)),
-        }
-    }
-    if args.json {
-        print_json(&json)?
-    } else {
-        print_text(&table.render())?
-    }
-    Ok(holds)
+    report::closed_form_rows(&mut report.table, &value);
+    report.json["closed_form"] = value;
+    Ok(())
 }
 
-fn numerical(
-    args: &Args,
-    problem: &Problem,
-    start: Start,
-    time_limit: Option<Duration>,
-    tol: &rug::Rational,
-) -> Result<Solution, SolveError> {
+fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
+    let problem = &loaded.problem;
+    // With --digits given, a trace carries certified gaps too.
+    let mut gaps = args.digits.filter(|_| args.trace.is_some()).map(|_| Gaps::new(problem, args.certify_options()));
+    let options = minimiser_options(args, problem)?;
+    let solution = match minimised(problem, &options, &mut gaps) {
+        Ok(solution) => solution,
+        // Without a solver for this model the closed form may still stand.
+        Err(SolveError::Unsupported(what)) if args.method == Choice::Both && report.json["closed_form"]["available"] == true => {
+            if args.out.is_some() || args.trace.is_some() {
+                return Err(CliError::Input(format!("nothing to write to --out or --trace: {what}")));
+            }
+            report.json["numerical"] = json!({ "available": false, "reason": what });
+            report::numerical_rows(&mut report.table, &report.json["numerical"]);
+            return Ok(());
+        }
+        Err(e) => return Err(CliError::input(e)),
+    };
+    report.holds &= solution.status == Status::Converged;
+    let exact = solution.point.to_exact().ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))?;
+    let objective = report::objective_digits(problem, &exact, args.digits()).unwrap_or_else(|| number(solution.objective));
+    report.json["numerical"] = numerical_json(problem, &solution, objective);
+    report::numerical_rows(&mut report.table, &report.json["numerical"]);
+    let bar = progress(None);
+    bar.set_message("certifying");
+    report.json["certificate"] = match certify(problem, &loaded.bytes, &exact, &args.certify_options()) {
+        Ok(result) => {
+            report.holds &= !matches!(result.verdict, Verdict::Undecided(_));
+            certificate_json(&result, "numerical", args.digits())
+        }
+        Err(e @ CertifyError::Unsupported(_)) => json!({ "available": false, "reason": e.to_string() }),
+        Err(e) => return Err(CliError::input(e)),
+    };
+    bar.finish_and_clear();
+    report::certificate_rows(&mut report.table, &report.json["certificate"]);
+    if let Some(path) = &args.trace {
+        super::trace::write(path, &solution.trace, gaps.as_ref())?;
+    }
+    if let Some(path) = &args.out {
+        solution.point.write_npz(path).map_err(CliError::input)?;
+    }
+    Ok(())
+}
+
+fn minimiser_options(args: &Args, problem: &Problem) -> Result<SolveOptions, CliError> {
     let method = match args.method {
         Choice::Gd => {
             Method::GradientDescent { learning_rate: args.lr.unwrap_or(DEFAULT_LEARNING_RATE), steps: args.steps.unwrap_or(DEFAULT_STEPS) }
@@ -159,11 +196,24 @@ fn numerical(
         Choice::Lbfgs => Method::Lbfgs,
         _ => Method::suited_to(problem),
     };
-    let options =
-        SolveOptions { method, start, seed: args.seed, tol: tol.to_f64(), time_limit, trace: args.trace.is_some(), ..Default::default() };
+    let start = match args.start.as_str() {
+        "random" => Start::Random,
+        "spectral" => Start::Spectral,
+        path => Start::Point(read_point(Path::new(path), problem)?),
+    };
+    let (seed, tol, trace) = (args.seed, args.tol.to_f64(), args.trace.is_some());
+    Ok(SolveOptions { method, start, seed, tol, time_limit: args.time_limit, trace, ..Default::default() })
+}
+
+fn minimised(problem: &Problem, options: &SolveOptions, gaps: &mut Option<Gaps<'_>>) -> Result<Solution, SolveError> {
     let bar = progress(None);
     let mut on_progress = |p: &Progress| bar.set_message(format!("iteration {}: gradient norm {:.2e}", p.iteration, p.gradient_norm));
-    let solution = minimise(problem, &options, &mut on_progress);
+    let mut observe = |_: &TraceRow, point: &Point| {
+        if let Some(gaps) = gaps {
+            gaps.record(point);
+        }
+    };
+    let solution = minimise_observed(problem, options, &mut on_progress, &mut observe);
     bar.finish_and_clear();
     solution
 }
@@ -178,20 +228,4 @@ fn numerical_json(problem: &Problem, s: &Solution, objective: String) -> Value {
         "objective": objective, "gradient_norm": number(s.gradient_norm), "iterations": s.iterations, "seconds": s.seconds,
         "status": s.status.name(), "seed": s.seed, "metrics": metrics,
     })
-}
-
-fn write_trace(path: &std::path::Path, solution: &Solution) -> Result<(), CliError> {
-    let optional = |x: Option<f64>| x.map_or_else(String::new, number);
-    write_new(path, |file| {
-        use std::io::Write;
-        let mut out = std::io::BufWriter::new(file);
-        writeln!(out, "step,objective,gradient_norm,nc1,nc2_etf,nc2_of,nc3")?;
-        for row in &solution.trace {
-            let m = &row.metrics;
-            let metrics = [m.nc1, m.nc2_etf, m.nc2_of, m.nc3].map(optional).join(",");
-            writeln!(out, "{},{},{},{metrics}", row.step, number(row.objective), number(row.gradient_norm))?;
-        }
-        out.flush()
-    })
-    .map_err(CliError::input)
 }

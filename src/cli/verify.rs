@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CliError, check_digits, print_json, print_text, progress};
+use super::{CliError, flags, print_json, print_text, progress};
 use crate::report::theorem_table;
 use crate::theorem::{Finding, Theorem, TheoremReport, ledger, registry};
 
@@ -12,7 +12,7 @@ pub(super) struct Args {
     #[arg(value_name = "THEOREM")]
     theorems: Vec<String>,
     /// Significant digits of the closed-form evidence
-    #[arg(long, default_value_t = 50, value_name = "D")]
+    #[arg(long, default_value_t = 50, value_name = "D", value_parser = flags::digits, allow_negative_numbers = true)]
     digits: u32,
     /// Print one JSON object
     #[arg(long)]
@@ -37,9 +37,9 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     if args.list {
         return list(&theorems, args.json).map(|()| true);
     }
-    let digits = check_digits(args.digits)?;
+    let digits = args.digits;
     if digits < LEAST_DIGITS {
-        return Err(CliError::Input(format!("--digits {digits} is not allowed here: at least {LEAST_DIGITS}")));
+        return Err(CliError::Input(format!("--digits {digits} is not allowed here: an integer from {LEAST_DIGITS} to 10000")));
     }
     let bar = progress(Some(theorems.iter().map(|t| t.problems.len() as u64).sum()));
     let mut reports: Vec<TheoremReport> = vec![];

@@ -16,8 +16,11 @@ pub enum SpecError {
     Conflict(String),
     #[error("the problem is not valid TOML: {0}")]
     Syntax(String),
-    #[error("{what} needs {need_gib} GiB, more than the {have_gib} GiB that fit in memory; reduce classes, samples or dim")]
-    TooLarge { what: &'static str, need_gib: u64, have_gib: u64 },
+    #[error(
+        "a point of {classes} classes, {samples} samples and dim {dim} needs {need_gib} GiB with the work on it, more than the \
+         {have_gib} GiB of memory; reduce classes, samples or dim"
+    )]
+    TooLarge { classes: u64, samples: u64, dim: u64, need_gib: u64, have_gib: u64 },
 }
 
 /// The fields of a problem as written, before validation. `None`: not written. Serialises to the fields that are.
@@ -65,7 +68,7 @@ const MAX_DEPTH: usize = 100;
 impl RawSpec {
     /// Reads the fields of a TOML file, types checked, values not yet.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| SpecError::Syntax(e.to_string().trim().replace('\n', " ")))?;
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(text, &e))?;
         let mut raw = RawSpec::default();
         for (name, value) in &table {
             match name.as_str() {
@@ -165,7 +168,7 @@ impl RawSpec {
                 if !(2..=MAX_DEPTH).contains(&texts.len()) {
                     return Err(invalid(
                         "lambdas",
-                        &format!("of length {}", texts.len()),
+                        &format!("[{}]", texts.join(", ")),
                         "2 to 100 weights, from H outwards: [H, W_1, W_2, ...]",
                     ));
                 }
@@ -215,7 +218,7 @@ impl RawSpec {
                 return Err(SpecError::Conflict("give either `class_counts` or `classes` and `per_class`, not both".into()));
             }
             if counts.len() < 2 {
-                return Err(invalid("class_counts", &format!("of length {}", counts.len()), "at least two classes"));
+                return Err(invalid("class_counts", &format!("{counts:?}"), "the samples of at least two classes"));
             }
             let counts = counts.iter().map(|&n| count("class_counts", n, 1)).collect::<Result<Vec<_>, _>>()?;
             total(counts.iter().map(|&n| n as u128).sum())?;
@@ -300,8 +303,34 @@ fn invalid(field: &str, value: &dyn std::fmt::Display, allowed: &str) -> SpecErr
     SpecError::Invalid { field: field.into(), value: shorten(&value.to_string()), allowed: allowed.into() }
 }
 
+/// Characters of a value that an error shows.
+const SHOWN_CHARS: usize = 60;
+
+/// A value as an error shows it: of bounded length, control characters escaped, quoted when nothing else shows where it ends.
 fn shorten(text: &str) -> String {
-    if text.chars().count() <= 60 { text.into() } else { text.chars().take(57).chain("...".chars()).collect() }
+    let mut shown: String =
+        text.chars().take(SHOWN_CHARS).flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect();
+    if text.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push_str("...");
+    }
+    if shown.is_empty() || shown.trim() != shown { format!("\"{shown}\"") } else { shown }
+}
+
+/// Where and why a text is not TOML; a number that TOML cannot hold is reported as its field's value.
+fn syntax(text: &str, error: &toml::de::Error) -> SpecError {
+    let message = shorten(error.message());
+    let Some(span) = error.span() else { return SpecError::Syntax(message) };
+    let (before, token) = (text.get(..span.start).unwrap_or(""), text.get(span).unwrap_or(""));
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    let number = token.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+    let field = before[start..].split_once('=').map_or("", |(name, _)| name.trim());
+    if number && FIELDS.split(", ").any(|f| f == field) {
+        return invalid(field, &token, "a number that TOML can hold: integers have 64 bits; write other numbers as decimal strings");
+    }
+    let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+    let at = token.trim();
+    let at = if at.is_empty() { String::new() } else { format!(" at `{}`", shorten(at)) };
+    SpecError::Syntax(format!("line {line}, column {column}: {message}{at}"))
 }
 
 fn string(field: &str, value: &toml::Value) -> Result<String, SpecError> {
@@ -320,7 +349,7 @@ fn array<'a>(field: &str, value: &'a toml::Value) -> Result<&'a Vec<toml::Value>
 fn decimal_text(field: &str, value: &toml::Value) -> Result<String, SpecError> {
     match value {
         toml::Value::String(s) => Ok(s.clone()),
-        toml::Value::Float(x) if x.is_finite() => Ok(format!("{x:e}")),
+        toml::Value::Float(x) if x.is_finite() => Ok(format!("{x:?}")),
         toml::Value::Integer(i) => Ok(i.to_string()),
         _ => Err(invalid(field, value, "a finite decimal, as a string or a number")),
     }
@@ -351,7 +380,9 @@ pub(super) fn point_sizes(problem: &Problem) -> Result<(usize, usize, usize), Sp
     if need > have {
         let gib = |bytes: u128| u64::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u64::MAX);
         return Err(SpecError::TooLarge {
-            what: "a point of this problem and the work on it",
+            classes: problem.classes(),
+            samples: problem.samples(),
+            dim: problem.dim,
             need_gib: gib(need),
             have_gib: have as u64 >> 30,
         });

@@ -75,6 +75,11 @@ pub fn objective_digits(problem: &Problem, point: &ExactPoint, digits: u32) -> O
     objective(problem, point, bits(digits))?.to_decimal(digits).or_else(|| objective(problem, point, 2 * bits(digits))?.to_decimal(digits))
 }
 
+/// The certified gap: an upper bound of three digits; `None` when there is none.
+pub fn gap_text(c: &Certification) -> Option<String> {
+    c.bounds.as_ref().map(|b| Ball::exact(b.gap.clone()).upper_decimal(BOUND_DIGITS))
+}
+
 /// The `certificate` object.
 pub fn certificate_json(c: &Certification, origin: &str, digits: u32) -> Value {
     let mut value = json!({ "point": origin, "verdict": c.verdict.name() });
@@ -85,7 +90,7 @@ pub fn certificate_json(c: &Certification, origin: &str, digits: u32) -> Value {
     if let Some(b) = &c.bounds {
         value["lower"] = json!(Ball::exact(b.lower.clone()).lower_decimal(digits));
         value["upper"] = json!(up(&b.upper, digits));
-        value["gap"] = json!(up(&b.gap, BOUND_DIGITS));
+        value["gap"] = json!(gap_text(c));
     }
     if let Some(g) = &c.gradient_norm {
         value["gradient_norm"] = json!(g.upper_decimal(BOUND_DIGITS));

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::problem::{Bias, Labels, Loss, Model, Problem};
+
 /// Rows of a name and a value, rendered with the values aligned.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -28,12 +30,62 @@ impl Table {
     }
 }
 
+/// Entries of a list that are shown; programs read the rest in JSON.
+const LIST_SHOWN: usize = 8;
+
 fn text(value: &Value) -> String {
     match value {
         Value::String(s) => s.clone(),
+        Value::Array(items) if items.len() > LIST_SHOWN => {
+            let shown: Vec<String> = items.iter().take(LIST_SHOWN).map(text).collect();
+            format!("{} ... ({} values)", shown.join(" "), items.len())
+        }
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+        Value::Null => "undecided".into(),
         other => other.to_string(),
     }
+}
+
+/// A measured number: three significant digits, plain between a thousandth and a hundred thousand.
+fn measured(value: &Value) -> String {
+    let Some(x) = value.as_str().and_then(|s| s.parse::<f64>().ok()) else { return text(value) };
+    let size = x.abs();
+    if size == 0.0 {
+        "0".into()
+    } else if (1e-3..1e5).contains(&size) {
+        let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+        format!("{x:.decimals$}")
+    } else {
+        format!("{x:.2e}")
+    }
+}
+
+/// The rows that say which problem this is.
+pub fn problem_rows(table: &mut Table, problem: &Problem) {
+    let model = match &problem.model {
+        Model::Plain { .. } => "plain",
+        Model::DeepLinear { .. } => "deep-linear",
+        Model::DeepRelu { .. } => "deep-relu",
+        Model::Sphere { .. } => "sphere",
+        Model::MultiLabel { .. } => "multi-label",
+    };
+    let loss = match &problem.loss {
+        Loss::Mse => "mse",
+        Loss::Ce => "ce",
+        Loss::LabelSmoothing { .. } => "label-smoothing",
+        Loss::Focal { .. } => "focal",
+        Loss::PickAllLabels => "pick-all-labels",
+    };
+    let bias = match &problem.bias {
+        Bias::None => "no bias",
+        Bias::Free => "free bias",
+        Bias::Regularized { .. } => "regularized bias",
+    };
+    let balance = match &problem.labels {
+        Labels::Balanced { per_class, .. } => format!("{per_class} samples each"),
+        _ => format!("{} samples in all", problem.samples()),
+    };
+    table.row("problem", &format!("{model}, {loss}, {bias}: {} classes, {balance}, dimension {}", problem.classes(), problem.dim));
 }
 
 /// The rows of a `closed_form` object.
@@ -42,32 +94,49 @@ pub fn closed_form_rows(table: &mut Table, value: &Value) {
         table.row("closed form", &format!("none: {}", text(&value["reason"])));
         return;
     }
-    table.row("closed form", &format!("{} regime ({})", text(&value["regime"]), text(&value["source"])));
+    table.row("closed form", &format!("{} regime, {}", text(&value["regime"]), text(&value["trust"])));
+    table.row("  source", &text(&value["source"]));
     table.row("  f*", &text(&value["f_star"]));
     for (name, scalar) in value["scalars"].as_object().into_iter().flatten() {
-        table.row(&format!("  {name}"), &text(scalar));
+        table.row(&format!("  {}", name.replace('_', " ")), &text(scalar));
     }
 }
 
 /// The rows of a `numerical` object.
 pub fn numerical_rows(table: &mut Table, value: &Value) {
+    if value["available"] == false {
+        table.row("numerical", &format!("none: {}", text(&value["reason"])));
+        return;
+    }
     let seconds = value["seconds"].as_f64().unwrap_or(0.0);
-    table.row("numerical", &format!("{} after {} iterations, {seconds:.3} s", text(&value["status"]), value["iterations"]));
+    let plural = if value["iterations"] == 1 { "" } else { "s" };
+    table.row("numerical", &format!("{} after {} iteration{plural}, {seconds:.3} s", text(&value["status"]), value["iterations"]));
     table.row("  objective", &text(&value["objective"]));
-    table.row("  gradient norm", &text(&value["gradient_norm"]));
+    table.row("  gradient norm", &measured(&value["gradient_norm"]));
     for (name, metric) in value["metrics"].as_object().into_iter().flatten() {
         if !metric.is_null() {
-            table.row(&format!("  {name}"), &text(metric));
+            table.row(&format!("  {name}"), &measured(metric));
         }
     }
 }
 
 /// The rows of a `certificate` object.
 pub fn certificate_rows(table: &mut Table, value: &Value) {
-    table.row("certificate", &format!("{} ({} point)", text(&value["verdict"]), text(&value["point"])));
-    for name in ["reason", "lower", "upper", "gap", "gradient_norm", "curvature"] {
+    if value["available"] == false {
+        table.row("certificate", &format!("none: {}", text(&value["reason"])));
+        return;
+    }
+    table.row("certificate", &format!("{}, {} point", text(&value["verdict"]), text(&value["point"])));
+    for (name, shown) in [
+        ("reason", "reason"),
+        ("lower", "f* >="),
+        ("upper", "f <="),
+        ("gap", "gap <="),
+        ("gradient_norm", "gradient norm <="),
+        ("curvature", "curvature <="),
+    ] {
         if !value[name].is_null() {
-            table.row(&format!("  {}", name.replace('_', " ")), &text(&value[name]));
+            table.row(&format!("  {shown}"), &text(&value[name]));
         }
     }
     for (name, bound) in value["collapse"].as_object().into_iter().flatten() {

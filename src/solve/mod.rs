@@ -11,4 +11,4 @@ mod start;
 mod warm;
 
 pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
-pub use run::minimise;
+pub use run::{minimise, minimise_observed};

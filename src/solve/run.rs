@@ -5,7 +5,7 @@ use super::{
 };
 use crate::linalg::vector;
 use crate::metrics::point_metrics;
-use crate::problem::{Objective, Problem};
+use crate::problem::{Objective, Point, Problem};
 
 /// A point of the search: variables, objective, gradient and its norm.
 pub(super) struct Iterate {
@@ -21,6 +21,7 @@ pub(super) struct Run<'a> {
     pub options: &'a SolveOptions,
     pub objective: Objective,
     progress: &'a mut dyn FnMut(&Progress),
+    observe: &'a mut dyn FnMut(&TraceRow, &Point),
     started: Instant,
     pub iterations: u64,
     trace: Vec<TraceRow>,
@@ -50,9 +51,15 @@ impl Run<'_> {
         (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm: at.norm, seconds });
     }
 
+    /// Records a row and shows it with its point; the time that takes is not the run's.
     pub fn record(&mut self, at: &Iterate) {
-        let metrics = point_metrics(self.problem, &self.objective.layout().point(&at.x));
-        self.trace.push(TraceRow { step: self.iterations, objective: at.f, gradient_norm: at.norm, metrics });
+        let paused = Instant::now();
+        let point = self.objective.layout().point(&at.x);
+        let metrics = point_metrics(self.problem, &point);
+        let row = TraceRow { step: self.iterations, objective: at.f, gradient_norm: at.norm, metrics };
+        (self.observe)(&row, &point);
+        self.trace.push(row);
+        self.started += paused.elapsed();
     }
 
     pub fn out_of_budget(&self) -> bool {
@@ -87,6 +94,20 @@ const SNAP_ATTEMPTS: usize = 4;
 /// assert!(solution.gradient_norm <= 1e-12);
 /// ```
 pub fn minimise(problem: &Problem, options: &SolveOptions, progress: &mut dyn FnMut(&Progress)) -> Result<Solution, SolveError> {
+    minimise_observed(problem, options, progress, &mut |_, _| {})
+}
+
+/// [`minimise`], with each row of the trace shown to `observe` together with its point, which is not kept: the trace stays small
+/// whatever is derived from the points.
+///
+/// # Errors
+/// As [`minimise`].
+pub fn minimise_observed(
+    problem: &Problem,
+    options: &SolveOptions,
+    progress: &mut dyn FnMut(&Progress),
+    observe: &mut dyn FnMut(&TraceRow, &Point),
+) -> Result<Solution, SolveError> {
     let started = Instant::now();
     options.validate()?;
     let objective = Objective::new(problem, options.threads)?;
@@ -96,7 +117,7 @@ pub fn minimise(problem: &Problem, options: &SolveOptions, progress: &mut dyn Fn
         Start::Point(point) => objective.layout().flatten(point)?,
     };
     let len = x.len();
-    let mut run = Run { problem, options, objective, progress, started, iterations: 0, trace: Vec::new() };
+    let mut run = Run { problem, options, objective, progress, observe, started, iterations: 0, trace: Vec::new() };
     let mut at = Iterate { x, f: f64::NAN, g: vec![0.0; len], norm: f64::NAN };
     run.evaluate(&mut at);
     let descent = matches!(options.method, Method::GradientDescent { .. });
@@ -130,7 +151,7 @@ pub fn minimise(problem: &Problem, options: &SolveOptions, progress: &mut dyn Fn
         gradient_norm: at.norm,
         iterations: run.iterations,
         work,
-        seconds: started.elapsed().as_secs_f64(),
+        seconds: run.started.elapsed().as_secs_f64(),
         status,
         seed: options.seed,
         trace: run.trace,

@@ -1,0 +1,54 @@
+//! A first look at an npz file, before its headers reach a parser: their length and alphabet are bounded.
+
+use std::{fs::File, io::Read, path::Path};
+
+use npyz::zip::{ZipArchive, result::ZipError};
+
+/// Longest header accepted, in bytes: numpy's own for plain arrays are 118.
+const MAX_HEADER: usize = 4096;
+/// Deepest nesting of brackets: the dictionary and the tuple of the shape.
+const MAX_NESTING: u32 = 2;
+
+/// Refuses archives that are not npz files and npy headers that no plain array has.
+pub(super) fn check_headers(path: &Path) -> Result<(), String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let not_npz = |e: ZipError| format!("not an npz file ({e})");
+    let mut archive = ZipArchive::new(std::io::BufReader::new(file)).map_err(not_npz)?;
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).map_err(not_npz)?;
+        let Some(name) = member.name().strip_suffix(".npy").map(str::to_owned) else { continue };
+        check_header(&mut member).map_err(|why| format!("array `{name}`: {why}"))?;
+    }
+    Ok(())
+}
+
+/// Magic, version, length and text of one header: npy format 1.0 to 3.0.
+fn check_header(member: &mut impl Read) -> Result<(), String> {
+    let truncated = |_| "truncated: not a whole npy header".to_owned();
+    let mut start = [0; 8];
+    member.read_exact(&mut start).map_err(truncated)?;
+    if &start[..6] != b"\x93NUMPY" || !(1..=3).contains(&start[6]) {
+        return Err("not an npy array".into());
+    }
+    let mut length = [0; 4];
+    let width = if start[6] == 1 { 2 } else { 4 };
+    member.read_exact(&mut length[..width]).map_err(truncated)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_HEADER {
+        return Err(format!("an npy header of {length} bytes; at most {MAX_HEADER} are allowed"));
+    }
+    let mut text = vec![0; length];
+    member.read_exact(&mut text).map_err(truncated)?;
+    let mut depth = 0u32;
+    for byte in text {
+        match byte {
+            b'(' | b'{' | b'[' => depth += 1,
+            b')' | b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return Err("its npy header is not that of a plain array; give dtype <f8".into());
+        }
+    }
+    Ok(())
+}
