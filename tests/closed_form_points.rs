@@ -194,6 +194,12 @@ proptest! {
     }
 
     #[test]
+    fn imbalanced_mse(counts in prop::collection::vec(1u64..9, 2..6), dim in 1u64..7, w in weight(), h in weight(), free: bool, seed: u64) {
+        let bias = if free { "free" } else { "none" };
+        check(&format!("model = \"plain\"\nloss = \"mse\"\nbias = \"{bias}\"\nclass_counts = {counts:?}\ndim = {dim}\nlambda_w = \"{w}\"\nlambda_h = \"{h}\"\n"), seed)?;
+    }
+
+    #[test]
     fn label_smoothing(k in 2u64..6, n in 1u64..4, d in 0u64..3, w in weight(), h in weight(), bias in bias(), alpha in 1u32..=100, seed: u64) {
         let dim = k - 1 + d;
         check(&format!("model = \"plain\"\nloss = \"label-smoothing\"\nsmoothing = \"{alpha}e-2\"\nbias = {bias}\nclasses = {k}\nper_class = {n}\ndim = {dim}\nlambda_w = \"{w}\"\nlambda_h = \"{h}\"\n"), seed)?;
@@ -218,4 +224,26 @@ proptest! {
         let dim = k - 1 + d;
         check(&format!("model = \"multi-label\"\nloss = \"pick-all-labels\"\nbias = {bias}\nclasses = {k}\nper_tag_set = {{ {} }}\ndim = {dim}\nlambda_w = \"{w}\"\nlambda_h = \"{h}\"\n", sets.join(", ")), seed)?;
     }
+}
+
+/// Two classes with a free bias have one mode, s² = 2 n₁ n₂ / N; as class sizes meet, the value meets the balanced theorem's.
+#[test]
+fn free_bias_with_two_classes() {
+    let form = |counts: [u64; 2], w: &str| {
+        let file = format!(
+            "model = \"plain\"\nloss = \"mse\"\nbias = \"free\"\nclass_counts = {counts:?}\ndim = 1\nlambda_w = \"{w}\"\nlambda_h = \"{w}\"\n"
+        );
+        closed_form(&Problem::from_toml(&file).unwrap()).unwrap()
+    };
+    // counts (8, 4): s² = 16/3, N μ = 12 w.
+    let f = form([8, 4], "0.01").f_star(256);
+    let s = Ball::from_rational(&Rational::from((16, 3)), 256).sqrt();
+    let (mu, threshold) = (Rational::from((1, 100)), Rational::from((12, 100)));
+    let expected = Ball::from_rational(&(Rational::from(12) * mu.clone().square() / 2u32), 256)
+        + Ball::from_rational(&mu, 256) * (s - Ball::from_rational(&threshold, 256));
+    assert!(f.intersect(&expected).is_some() && f.rad() < 1e-60);
+    use ufm::closed_form::Regime;
+    // (18, 6): s² = 9 and N μ = 24 w, the boundary at w = 1/8 exactly.
+    assert_eq!(form([18, 6], "0.125").regime(), Regime::Zero);
+    assert_eq!(form([18, 6], "0.12499999999999999999").regime(), Regime::Collapsed);
 }

@@ -3,6 +3,7 @@
 //! Regimes are decided exactly, by comparing rationals; values and scalars are enclosures and never build anything of the size
 //! of the features.
 
+mod centred;
 mod deep;
 mod entropy;
 mod focal;
@@ -132,7 +133,7 @@ impl ClosedForm {
 
 /// The closed-form global minimum of a problem, where a theorem gives one.
 ///
-/// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without bias), plain cross-entropy and label smoothing
+/// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without or with a free bias), plain cross-entropy and label smoothing
 /// (balanced, every bias mode), focal with focusing 0 or at least 1 (balanced, every bias mode; conditional where the proof does not
 /// cover a bias), the sphere model (balanced), multi-label (balanced within each multiplicity, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
 /// dimension must allow the minimiser; MSE without or with free bias is exact for smaller d too.
@@ -157,7 +158,10 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
                 (Labels::Counts(counts), crate::problem::Bias::None) => {
                     Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h))
                 }
-                _ => return Err(Unavailable::Unsupported("imbalanced classes with a bias")),
+                (Labels::Counts(counts), crate::problem::Bias::Free) => {
+                    Box::new(centred::Centred::new(counts, problem.dim, lambda_w, lambda_h)?)
+                }
+                _ => return Err(Unavailable::Unsupported("imbalanced classes with a regularized bias")),
             },
             (Loss::Ce, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, &Rational::new())?),
             (Loss::LabelSmoothing { smoothing }, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, smoothing)?),
