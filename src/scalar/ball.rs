@@ -17,12 +17,25 @@ use rug::{Float, Integer, Rational, float::Round, ops::Pow};
 /// assert!(third.contains_rational(&Rational::from((1, 3))));
 /// assert_eq!((&third * &Ball::from_f64(3.0, 64)).to_decimal(15).unwrap(), "1.00000000000000");
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Ball {
     // Invariant: neither is NaN, both have one precision, lower <= upper, lower < inf, upper > -inf.
     lower: Float,
     upper: Float,
+    // The number this set stands for, where it is known to be this rational. It decides the digits of a tie, such as 0.15 to one
+    // digit, which no width but zero can; the bounds never depend on it.
+    known: Option<Box<Rational>>,
 }
+
+/// Equal as sets.
+impl PartialEq for Ball {
+    fn eq(&self, other: &Ball) -> bool {
+        self.lower == other.lower && self.upper == other.upper
+    }
+}
+
+/// Rationals beyond this many bits are no longer carried along: a decimal on a tie has few digits.
+const KNOWN_BITS: u32 = 2048;
 
 /// Bounds beyond 2^±this are not written out as rationals, which would take megabytes each.
 const MAX_EXPONENT: u32 = 1 << 24;
@@ -35,7 +48,36 @@ impl Ball {
     /// The set between two bounds; the whole line when one is NaN, they are out of order, or nothing real lies between.
     fn new(lower: Float, upper: Float) -> Self {
         let real = lower <= upper && lower != f64::INFINITY && upper != f64::NEG_INFINITY;
-        if real { Ball { lower, upper } } else { Ball::whole(upper.prec()) }
+        if real { Ball { lower, upper, known: None } } else { Ball::whole(upper.prec()) }
+    }
+
+    /// The same set, standing for a known rational that lies in it.
+    fn knowing(mut self, value: &Rational) -> Self {
+        let small = value.numer().significant_bits() <= KNOWN_BITS && value.denom().significant_bits() <= KNOWN_BITS;
+        self.known = (small && self.is_finite() && !self.is_exact()).then(|| Box::new(value.clone()));
+        self
+    }
+
+    /// The rational this set stands for, where that is known: its only member, or what [`Ball::from_rational`] was given and sums,
+    /// products and quotients of such.
+    pub fn known_rational(&self) -> Option<Rational> {
+        match &self.known {
+            Some(value) => Some((**value).clone()),
+            None if self.is_exact() && self.lower.get_exp().is_none_or(|e| e.unsigned_abs() <= KNOWN_BITS) => self.lower.to_rational(),
+            None => None,
+        }
+    }
+
+    /// An operation on two sets, and on the rationals they stand for when one of them is known beyond its bounds.
+    fn operate(a: &Ball, b: &Ball, set: impl Fn(&Ball, &Ball) -> Ball, exact: impl Fn(Rational, Rational) -> Rational) -> Ball {
+        let result = set(a, b);
+        if (a.known.is_none() && b.known.is_none()) || !result.is_finite() {
+            return result;
+        }
+        match (a.known_rational(), b.known_rational()) {
+            (Some(x), Some(y)) => result.knowing(&exact(x, y)),
+            _ => result,
+        }
     }
 
     fn rounded(prec: u32, value: impl Copy + Fn(Round) -> Float) -> Self {
@@ -50,22 +92,22 @@ impl Ball {
 
     /// The real line.
     pub fn whole(prec: u32) -> Self {
-        Ball { lower: Float::with_val(prec, f64::NEG_INFINITY), upper: Float::with_val(prec, f64::INFINITY) }
+        Ball { lower: Float::with_val(prec, f64::NEG_INFINITY), upper: Float::with_val(prec, f64::INFINITY), known: None }
     }
 
     /// Zero, exactly.
     pub fn zero(prec: u32) -> Self {
-        Ball { lower: Float::new(prec), upper: Float::new(prec) }
+        Ball { lower: Float::new(prec), upper: Float::new(prec), known: None }
     }
 
     /// A float, exactly; the whole line when it is not finite.
     pub fn exact(value: Float) -> Self {
-        if value.is_finite() { Ball { upper: value.clone(), lower: value } } else { Ball::whole(value.prec()) }
+        if value.is_finite() { Ball { upper: value.clone(), lower: value, known: None } } else { Ball::whole(value.prec()) }
     }
 
     /// The two neighbours of a rational (one, when it is representable).
     pub fn from_rational(value: &Rational, prec: u32) -> Self {
-        Ball::rounded(prec, |round| Float::with_val_round(prec, value, round).0)
+        Ball::rounded(prec, |round| Float::with_val_round(prec, value, round).0).knowing(value)
     }
 
     /// The two neighbours of an integer (one, when it is representable).
@@ -172,7 +214,7 @@ impl Ball {
         let prec = self.prec().max(other.prec());
         let lower = Float::with_val(prec, if self.lower >= other.lower { &self.lower } else { &other.lower });
         let upper = Float::with_val(prec, if self.upper <= other.upper { &self.upper } else { &other.upper });
-        (lower <= upper).then(|| Ball { lower, upper })
+        (lower <= upper).then_some(Ball { lower, upper, known: None })
     }
 
     /// |x|.
@@ -183,7 +225,7 @@ impl Ball {
             -self
         } else {
             let magnitude = Float::with_val(self.prec(), -&self.lower);
-            Ball { lower: Float::new(self.prec()), upper: if magnitude > self.upper { magnitude } else { self.upper.clone() } }
+            Ball { lower: Float::new(self.prec()), upper: if magnitude > self.upper { magnitude } else { self.upper.clone() }, known: None }
         }
     }
 
@@ -333,7 +375,8 @@ impl Ball {
 impl Neg for &Ball {
     type Output = Ball;
     fn neg(self) -> Ball {
-        Ball { lower: Float::with_val(self.prec(), -&self.upper), upper: Float::with_val(self.prec(), -&self.lower) }
+        let known = self.known.as_ref().map(|q| Box::new(Rational::from(-&**q)));
+        Ball { lower: Float::with_val(self.prec(), -&self.upper), upper: Float::with_val(self.prec(), -&self.lower), known }
     }
 }
 
@@ -375,10 +418,11 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add |a, b| Ball::add(a, b);
-    Sub sub |a, b| Ball::add(a, &-b);
-    Mul mul |a, b| Ball::mul(a, b);
-    Div div |a, b| Ball::div(a, b);
+    Add add |a, b| Ball::operate(a, b, Ball::add, |x, y| x + y);
+    Sub sub |a, b| Ball::operate(a, b, |a, b| Ball::add(a, &-b), |x, y| x - y);
+    Mul mul |a, b| Ball::operate(a, b, Ball::mul, |x, y| x * y);
+    // A finite quotient has a divisor without zero.
+    Div div |a, b| Ball::operate(a, b, Ball::div, |x, y| x / y);
 }
 
 /// √q, exact when q is the square of a number of `prec` bits.

@@ -41,20 +41,35 @@ fn decimal(value: &Float, digits: u32, direction: Direction) -> Option<Decimal> 
     if value.is_zero() {
         return Some(Decimal { mantissa: Integer::new(), exponent: 0 });
     }
-    let exact = value.to_rational()?;
     let binary = value.get_exp()?;
     if binary.abs() > MAX_EXPONENT || digits == 0 {
         return None;
     }
+    Some(decimal_of(&value.to_rational()?, binary, digits, direction))
+}
+
+/// The e with 2^(e−1) <= |x| < 2^e (0 for zero).
+fn binary_exponent(x: &Rational) -> i32 {
+    let (numerator, denominator) = (x.numer().clone().abs(), x.denom());
+    if numerator == 0 {
+        return 0;
+    }
+    let e = numerator.significant_bits() as i32 - denominator.significant_bits() as i32;
+    let reaches = if e >= 0 { numerator >= denominator.clone() << e.unsigned_abs() } else { numerator << e.unsigned_abs() >= *denominator };
+    if reaches { e + 1 } else { e }
+}
+
+/// The decimal of a rational x with 2^(binary−1) <= |x| < 2^binary.
+fn decimal_of(exact: &Rational, binary: i32, digits: u32, direction: Direction) -> Decimal {
     // The decimal exponent to within one; the loop settles it.
     let mut exponent = (f64::from(binary) * std::f64::consts::LOG10_2).floor() as i64 - i64::from(digits);
     let limit = ten_to(u64::from(digits));
     loop {
         let power = ten_to(exponent.unsigned_abs());
-        let scaled = if exponent >= 0 { Rational::from(&exact / &power) } else { Rational::from(&exact * &power) };
+        let scaled = if exponent >= 0 { Rational::from(exact / &power) } else { Rational::from(exact * &power) };
         let mantissa = round(&scaled, direction);
         if mantissa.clone().abs() < limit {
-            return Some(Decimal { mantissa, exponent });
+            return Decimal { mantissa, exponent };
         }
         exponent += 1;
     }
@@ -88,7 +103,8 @@ impl Decimal {
 }
 
 impl Ball {
-    /// `digits` significant digits that every member rounds to (ties away from zero); `None` when members differ in them.
+    /// `digits` significant digits that every member rounds to, or those of the rational the set is known to stand for (ties away from
+    /// zero); `None` when members differ in them.
     ///
     /// ```
     /// use ufm::scalar::{Ball, Rational};
@@ -97,6 +113,9 @@ impl Ball {
     /// assert_eq!(x.to_decimal(60), None);
     /// ```
     pub fn to_decimal(&self, digits: u32) -> Option<String> {
+        if let Some(value) = self.known_rational().filter(|_| digits > 0) {
+            return Some(decimal_of(&value, binary_exponent(&value), digits, Direction::Nearest).text());
+        }
         if !self.is_exact() && self.contains_zero() {
             return None;
         }
@@ -117,7 +136,7 @@ impl Ball {
 }
 
 /// `digits` certain significant digits of the number that `value` encloses at each precision: doubles the precision until they are
-/// decided, up to `max_prec`; `None` when they never are (the number lies on a tie, or is zero without being exactly so).
+/// decided, up to `max_prec`; `None` when they never are (the number lies on a tie, or is zero, and is not known to be rational).
 pub fn decide_digits(digits: u32, max_prec: u32, value: impl Fn(u32) -> Ball) -> Option<String> {
     // log2(10) < 3.33; a few bits make the first attempt succeed nearly always.
     let mut prec = ((f64::from(digits) * 3.33) as u32 + 32).min(max_prec);
@@ -155,6 +174,22 @@ mod tests {
         assert_eq!(x.upper_decimal(3), "-0.666");
         assert_eq!(x.lower_decimal(3), "-0.667");
         assert_eq!(Ball::whole(64).upper_decimal(3), "inf");
+    }
+
+    #[test]
+    fn ties_are_decided_by_the_rational_behind_them() {
+        let q = |n: i64, d: i64| move |prec| Ball::from_rational(&Rational::from((n, d)), prec);
+        assert_eq!(decide_digits(1, 256, q(3, 20)).as_deref(), Some("0.2"));
+        assert_eq!(decide_digits(1, 256, q(-1, 4)).as_deref(), Some("-0.3"));
+        // c − c²/2 at c = 1/20 is 0.04875.
+        assert_eq!(
+            decide_digits(3, 256, |prec| q(1, 20)(prec) - q(1, 20)(prec) * q(1, 20)(prec) / q(2, 1)(prec)).as_deref(),
+            Some("0.0488")
+        );
+        assert_eq!(decide_digits(3, 256, |prec| q(1, 3)(prec) - q(1, 3)(prec)).as_deref(), Some("0"));
+        for (n, d, e) in [(1, 1, 1), (3, 4, 0), (1, 2, 0), (-5, 1, 3), (1, 3, -1), (1023, 1024, 0), (1, 1024, -9), (0, 1, 0)] {
+            assert_eq!(binary_exponent(&Rational::from((n, d))), e, "{n}/{d}");
+        }
     }
 
     #[test]
