@@ -253,3 +253,31 @@ fn form_of_ce(classes: u64, w: &str) -> ClosedForm {
     );
     closed_form(&Problem::from_toml(&file).unwrap()).unwrap()
 }
+
+/// Just below the critical κ the larger root nearly meets a smaller one, and both lie within the square root of the distance.
+#[test]
+fn deep_values_next_to_the_critical_kappa() {
+    // K³ n λ₁ λ₂ λ₃ = 1/16 exactly at λ₁ = 1/128 for K = 2, n = 1, λ₂ = λ₃ = 1; then x = 1/2, f* = 1/2.
+    let value = |first: &str| {
+        let file = format!(
+            "model = \"deep-linear\"\nloss = \"mse\"\nclasses = 2\nper_class = 1\ndim = 2\nlambdas = [\"{first}\", \"1\", \"1\"]\n"
+        );
+        let form = closed_form(&Problem::from_toml(&file).unwrap()).unwrap();
+        let text = decide_digits(50, 4096, |prec| match scalar(&form, "logit_scale", prec) {
+            Scalar::Value(x) => x,
+            other => panic!("{other:?}"),
+        });
+        (form.regime(), text.unwrap(), decide_digits(50, 4096, |prec| form.f_star(prec)).unwrap())
+    };
+    let nines = |n: usize| format!("0.0078124{}", "9".repeat(n));
+    for n in [10, 40, 90, 150] {
+        let (regime, x, f) = value(&nines(n));
+        assert_eq!(regime, Regime::Collapsed);
+        let (x, f) = (parse_decimal(&x).unwrap(), parse_decimal(&f).unwrap());
+        let half = Rational::from((1, 2));
+        // x − 1/2 is of the order of the square root of the distance; f* <= 1/2, the value at zero.
+        assert!(x >= half && Rational::from(&x - &half) < Rational::from((1, 10_000)) && f <= half, "{n}: {x} {f}");
+    }
+    assert_eq!(value("0.0078125").1, format!("0.5{}", "0".repeat(49)));
+    assert_eq!(value(&format!("0.0078125{}1", "0".repeat(90))).0, Regime::Zero);
+}
