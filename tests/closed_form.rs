@@ -182,3 +182,74 @@ fn absurd_sizes_are_instant() {
     assert!(decide_digits(50, 8192, |prec| form.f_star(prec)).is_some());
     assert!(form.minimiser(&p, 64).is_err());
 }
+
+/// Digits asked for where nothing but the digits is hard.
+const MANY_DIGITS: u32 = 1000;
+
+#[test]
+fn pick_all_labels_far_from_and_near_the_threshold() {
+    let form = |tags: &str, classes: u64, w: &str, h: &str| {
+        let file = format!(
+            "model = \"multi-label\"\nloss = \"pick-all-labels\"\nbias = \"free\"\nclasses = {classes}\ndim = {classes}\nper_tag_set = {{ {tags} }}\nlambda_w = \"{w}\"\nlambda_h = \"{h}\"\n"
+        );
+        closed_form(&Problem::from_toml(&file).unwrap()).unwrap()
+    };
+    let margin = |form: &ClosedForm, prec, i: usize| match scalar(form, "margins", prec) {
+        Scalar::Keyed(pairs) => pairs[i].1.clone(),
+        other => panic!("{other:?}"),
+    };
+    // Σ w = 3 and (Nμ)² = 3 (1 − 10^-18), 3 or 3 (1 + 10^-18): alive, and zero from the threshold on.
+    let near = form("1 = 1, 2 = 1", 4, "0.03", "0.999999999999999999");
+    assert_eq!(near.regime(), Regime::Collapsed);
+    // To first order 3 − 2s (1/4 + 2·2/4) = (Nμ)² and a_m = s: s = 1.2·10^-18.
+    assert_eq!(decide_digits(15, 4096, |prec| margin(&near, prec, 0)).unwrap(), "1.20000000000000e-18");
+    assert_eq!(form("1 = 1, 2 = 1", 4, "0.03", "1").regime(), Regime::Zero);
+    assert_eq!(form("1 = 1, 2 = 1", 4, "0.03", "1.000000000000000001").regime(), Regime::Zero);
+    // Single labels are cross-entropy: a = log(K/c − (K−1)).
+    for (classes, w, h) in [(4, "0.03", "0.05"), (1000, "1e-5", "1e-6"), (1_000_000_000, "1e-40", "1e-60"), (3, "1e-100", "1e-100")] {
+        let tags = form("1 = 5", classes, w, h);
+        let file = format!(
+            "model = \"plain\"\nloss = \"ce\"\nbias = \"free\"\nclasses = {classes}\nper_class = 5\ndim = {classes}\nlambda_w = \"{w}\"\nlambda_h = \"{h}\"\n"
+        );
+        let ce = closed_form(&Problem::from_toml(&file).unwrap()).unwrap();
+        let text = decide_digits(60, 8192, |prec| ce.f_star(prec)).unwrap();
+        assert_eq!(decide_digits(60, 8192, |prec| tags.f_star(prec)).unwrap(), text);
+        assert!(tags.f_star(1024).intersect(&ce.f_star(1024)).is_some());
+    }
+    // Full tag sets only: nothing to learn.
+    let full = form("3 = 2", 3, "0.01", "0.01");
+    assert_eq!(full.regime(), Regime::Zero);
+    let many = form("1 = 2, 2 = 1, 3 = 3, 4 = 2, 5 = 1", 5, "0.002", "0.003");
+    assert!(decide_digits(MANY_DIGITS, 8 * MANY_DIGITS, |prec| many.f_star(prec)).is_some());
+}
+
+#[test]
+fn focal_regimes() {
+    let form = |classes: u64, gamma: &str, bias: &str, w: &str| {
+        let file = format!(
+            "model = \"plain\"\nloss = \"focal\"\nbias = \"{bias}\"\nclasses = {classes}\nper_class = 1\ndim = {classes}\nlambda_w = \"{w}\"\nlambda_h = \"{w}\"\nfocusing = \"{gamma}\"\n"
+        );
+        closed_form(&Problem::from_toml(&file).unwrap())
+    };
+    // c = K λ. Between the jump (1.1157) and the fold, zero wins although a local minimum remains.
+    assert_eq!(form(100, "2", "none", "0.01115").unwrap().regime(), Regime::Collapsed);
+    assert_eq!(form(100, "2", "none", "0.01116").unwrap().regime(), Regime::Zero);
+    assert_eq!(form(50, "1", "none", "0.02128").unwrap().regime(), Regime::Collapsed);
+    assert_eq!(form(50, "1", "none", "0.02129").unwrap().regime(), Regime::Zero);
+    // Beyond what the proof with a bias covers the answer says so.
+    assert!(!form(100, "2", "none", "0.011").unwrap().conditional());
+    assert!(form(100, "2", "free", "0.011").unwrap().conditional());
+    assert!(!form(100, "2", "free", "0.01").unwrap().conditional());
+    assert!(form(4, "0.5", "none", "0.01").is_err());
+    // Focusing 0 is cross-entropy.
+    assert_eq!(form(4, "0", "none", "0.01").unwrap().f_star(256), form_of_ce(4, "0.01").f_star(256));
+    let many = form(30, "2.5", "none", "0.001").unwrap();
+    assert!(decide_digits(MANY_DIGITS, 8 * MANY_DIGITS, |prec| many.f_star(prec)).is_some());
+}
+
+fn form_of_ce(classes: u64, w: &str) -> ClosedForm {
+    let file = format!(
+        "model = \"plain\"\nloss = \"ce\"\nbias = \"none\"\nclasses = {classes}\nper_class = 1\ndim = {classes}\nlambda_w = \"{w}\"\nlambda_h = \"{w}\"\n"
+    );
+    closed_form(&Problem::from_toml(&file).unwrap()).unwrap()
+}

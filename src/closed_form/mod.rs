@@ -11,6 +11,7 @@ mod modes;
 mod mse;
 mod root;
 mod sphere;
+mod tag_scales;
 mod tags;
 
 use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};

@@ -2,7 +2,8 @@
 
 use rug::{Float, Integer, Rational};
 
-use super::{Form, Regime, Scalar, Unavailable, frame, root, whole};
+use super::tag_scales::{self, Tag};
+use super::{Form, Regime, Scalar, Unavailable, frame, whole};
 use crate::problem::{Bias, Dyadic, ExactPoint, Labels, Problem};
 use crate::scalar::{Ball, sqrt_rational};
 
@@ -71,63 +72,16 @@ impl TagSets {
         whole(m, a.prec()) * a.exp() + whole(self.k - m, a.prec())
     }
 
-    /// a_m at a given s: the root of log a + log(m e^a + K − m) − log(s K), increasing in a and in s.
-    fn column_scale(&self, m: u64, s: &Ball, prec: u32) -> Ball {
-        let width = prec + root::GUARD;
-        let target = s * &whole(self.k, width);
-        let log_target = target.ln();
-        let f = |a: &Float| {
-            let a = Ball::exact(Float::with_val(width, a));
-            a.ln() + self.partition(m, &a).ln() - &log_target
-        };
-        // Where a >= 1, m e^a <= sK; and a (m e^a + K − m) = sK bounds a from below.
-        let high = (&target / &whole(m, width)).ln().max(&whole(1, width)).upper() + 1u32;
-        let low = (&target / &self.partition(m, &Ball::exact(high.clone()))).lower() / 2u32;
-        let a = root::approximate(low, high, width, |a| f(a).mid());
-        root::enclose(&a, &Float::new(width), prec, f)
-    }
-
-    /// Every a_m at s (zero for full tag sets), with Σ γ_m² w_m.
-    fn state(&self, s: &Ball, prec: u32) -> (Vec<Ball>, Ball) {
-        let mut sum = Ball::zero(prec);
-        let mut scales = Vec::with_capacity(self.groups.len());
-        for g in &self.groups {
-            if g.m == self.k {
-                scales.push(Ball::zero(prec));
-                continue;
-            }
-            let a = self.column_scale(g.m, s, prec);
-            let gamma = whole(self.k, prec) / self.partition(g.m, &a);
-            sum = sum + gamma.square() * Ball::from_integer(&g.weight, prec);
-            scales.push(a);
-        }
-        (scales, sum)
-    }
-
-    /// The a_m, in the order of the multiplicities.
+    /// The a_m, in the order of the multiplicities; zero for full tag sets.
     fn scales(&self, prec: u32) -> Vec<Ball> {
         if !self.alive() {
             return vec![Ball::zero(prec); self.groups.len()];
         }
-        let width = prec + 2 * root::GUARD;
-        let log_target = Ball::from_rational(&self.threshold(), width).ln();
-        // In terms of log s: log (Nμ)² − log Σ γ² w increases.
-        let f = |t: &Float| {
-            let s = Ball::exact(Float::with_val(width, t)).exp();
-            &log_target - &self.state(&s, width - root::GUARD / 2).1.ln()
-        };
-        let whole_line = || vec![Ball::whole(prec); self.groups.len()];
-        let (Some(low), Some(high)) = (root::search(-1, width, |t| f(t).is_negative()), root::search(1, width, |t| f(t).is_positive()))
-        else {
-            return whole_line();
-        };
-        let t = root::approximate(low.clone(), high, width, |t| f(t).mid());
-        let t = root::enclose(&t, &low, prec, f);
-        if !t.is_finite() {
-            return whole_line();
-        }
-        let ends = [t.lower(), t.upper()].map(|t| self.state(&Ball::exact(t).exp(), width - root::GUARD / 2).0);
-        ends[0].iter().zip(&ends[1]).map(|(low, high)| low.hull(high)).collect()
+        let partial = |g: &&Group| g.m < self.k;
+        let tags: Vec<Tag> = self.groups.iter().filter(partial).map(|g| Tag { m: g.m, weight: &g.weight }).collect();
+        let found = tag_scales::scales(self.k, &tags, &self.threshold(), prec);
+        let mut found = found.unwrap_or_else(|| vec![Ball::whole(prec); tags.len()]).into_iter();
+        self.groups.iter().map(|g| if g.m < self.k { found.next() } else { None }.unwrap_or_else(|| Ball::zero(prec))).collect()
     }
 
     /// The singular value of Z, of multiplicity K − 1: √(Σ a_m² w_m).
