@@ -29,7 +29,7 @@ impl Sphere {
     }
 
     fn margin(&self, prec: u32) -> Ball {
-        Ball::from_rational(&Rational::from(&self.temperature * self.share()), prec)
+        Ball::from_rational(&(&self.temperature * self.share()), prec)
     }
 }
 

@@ -53,7 +53,8 @@ pub fn closed_form_json(problem: &Problem, digits: u32) -> (Value, Result<Closed
                         Value::Array(list.iter().enumerate().map(decided).collect())
                     }
                     Scalar::Keyed(pairs) => {
-                        let decided = |(i, (key, _)): (usize, &(u64, Ball))| (key.to_string(), digits_of(digits, |prec| pick(name, i, prec)));
+                        let decided =
+                            |(i, (key, _)): (usize, &(u64, Ball))| (key.to_string(), digits_of(digits, |prec| pick(name, i, prec)));
                         Value::Object(pairs.iter().enumerate().map(decided).collect())
                     }
                     Scalar::Count(n) => json!(n),
