@@ -56,16 +56,11 @@ fn solve_json_has_every_field() {
 #[test]
 fn scalars_have_the_names_and_digits_of_the_references() {
     let data: Value = serde_json::from_str(include_str!("data/closed_forms.json")).unwrap();
-    let (desk, mut seen) = (Desk::new(), vec![]);
+    let desk = Desk::new();
     for (index, case) in data["cases"].as_array().unwrap().iter().enumerate() {
         let file = desk.file(&format!("{index}.toml"), toml_of(case));
         let digits = [1, 15, 50, 60][index % 4];
         let run = desk.ufm(&format!("solve {file} --method closed-form --json --digits {digits}"));
-        if run.code == 2 {
-            // Models whose closed form is still to come say so, and nothing else.
-            assert!(run.refusal().contains("closed form"), "{}", run.err);
-            continue;
-        }
         let v = run.json();
         assert_eq!((run.code, keys(&v).as_slice()), (0, &["version", "problem", "closed_form"][..]));
         assert_digits(&v["closed_form"]["f_star"], &case["expect"]["f_star"], digits);
@@ -74,13 +69,10 @@ fn scalars_have_the_names_and_digits_of_the_references() {
             match expected {
                 Value::Array(list) => list.iter().enumerate().for_each(|(i, e)| assert_digits(&found[i], e, digits)),
                 Value::String(_) => assert_digits(found, expected, digits),
+                Value::Object(map) => map.iter().for_each(|(key, e)| assert_digits(&found[key], e, digits)),
                 other => assert_eq!(found, other, "{name} of case {index}"),
             }
         }
-        seen.push(format!("{} {}", case["model"], case["loss"]));
-    }
-    for wanted in ["\"plain\" \"mse\"", "\"plain\" \"ce\"", "\"deep-linear\" \"mse\""] {
-        assert!(seen.iter().any(|s| s == wanted), "{wanted} has a closed form");
     }
 }
 
