@@ -21,3 +21,7 @@ pub mod theorem;
 pub mod report;
 
 pub mod cli;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -154,7 +154,7 @@ proptest! {
     fn operators_enclose_every_pair_of_members(a in rational(), b in rational(), c in rational(), d in rational(), s in 0u32..=8, t in 0u32..=8, prec in PRECS) {
         let (x, y) = (Ball::from_rational(&a, prec).hull(&Ball::from_rational(&b, prec)), Ball::from_rational(&c, prec).hull(&Ball::from_rational(&d, prec)));
         // A member of each hull, between its two generators.
-        let between = |a: &Rational, b: &Rational, s: u32| Rational::from(a * q(s.into(), 8)) + Rational::from(b * q(i64::from(8 - s), 8));
+        let between = |a: &Rational, b: &Rational, s: u32| (a * q(s.into(), 8)) + (b * q(i64::from(8 - s), 8));
         let (u, v) = (between(&a, &b, s), between(&c, &d, t));
         prop_assert!((&x + &y).contains_rational(&Rational::from(&u + &v)));
         prop_assert!((&x - &y).contains_rational(&Rational::from(&u - &v)));

@@ -1,7 +1,7 @@
 //! Directions of negative curvature at critical points that are not minima.
 
 use faer::Mat;
-use rug::Float;
+use rug::{Float, Rational};
 
 use super::exact::Plain;
 use super::state::State;
@@ -14,6 +14,9 @@ pub(super) struct Saddle {
     pub direction: ExactPoint,
     pub curvature: Ball,
 }
+
+/// Curvature above −2^-20 min(λ_W, λ_H) is no witness: rotating a point that is near a minimum curves f by as little, in either sign.
+const NEGLIGIBLE_SHIFT: u32 = 20;
 
 /// Steps of the Lanczos search when the explicit direction does not apply.
 const LANCZOS_STEPS: usize = 60;
@@ -33,7 +36,8 @@ pub(super) fn find(problem: &Problem, state: &State<'_>, means: &[Float]) -> Opt
             return None;
         }
         let curvature = &q / &Ball::from_rational(&norm, q.prec());
-        curvature.is_negative().then_some(Saddle { direction, curvature })
+        let least = Rational::from((&state.plain.lambda_w).min(&state.plain.lambda_h)) >> NEGLIGIBLE_SHIFT;
+        curvature.upper_rational().is_some_and(|c| c < -least).then_some(Saddle { direction, curvature })
     };
     explicit(state.plain, &point, means).and_then(verified).or_else(|| lanczos(problem, &point).and_then(verified))
 }

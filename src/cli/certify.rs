@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError, check_output, flags, print_json, print_text,
     problem::{Loaded, ProblemArgs, read_point, read_problem},
-    progress,
+    progress, refuse_existing,
 };
 use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
@@ -53,9 +53,9 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
 
 fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     let loaded = args.problem.load()?;
-    if args.problem.file.is_none() {
+    let Some(file) = &args.problem.file else {
         return Err(CliError::Input("a certificate is bound to a problem file: give a PROBLEM.toml".into()));
-    }
+    };
     check_output(&args.out)?;
     let (origin, point) = match &args.solution {
         Some(path) => ("user", exact_point(path, &loaded.problem)?),
@@ -63,14 +63,15 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     };
     let bar = progress(None);
     bar.set_message("certifying");
-    let result = certify(&loaded.problem, &loaded.bytes, &point, options).map_err(CliError::input)?;
+    let result =
+        certify(&loaded.problem, &loaded.bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", file.display())))?;
     write_certificate(&args.out, &result)?;
     bar.finish_and_clear();
     let certificate = certificate_json(&result, origin, options.digits);
     if args.json {
-        let file = result.text.as_ref().map(|_| args.out.display().to_string());
+        let written = result.text.as_ref().map(|_| args.out.display().to_string());
         print_json(&json!({
-            "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": file,
+            "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": written,
         }))?;
     } else {
         let mut table = Table::default();
@@ -102,8 +103,8 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
     }
     let certificates: Vec<PathBuf> =
         names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
-    certificates.iter().try_for_each(|path| check_output(path))?;
-    std::fs::create_dir_all(&args.out).map_err(|e| at(&e))?;
+    certificates.iter().try_for_each(|path| refuse_existing(path))?;
+    std::fs::create_dir_all(&args.out).map_err(|e| CliError::Input(format!("{}: {e}", args.out.display())))?;
     let (mut holds, mut results, mut table) = (true, vec![], Table::default());
     let bar = progress(Some(names.len() as u64));
     for (path, out) in names.iter().zip(&certificates) {

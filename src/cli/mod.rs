@@ -115,11 +115,17 @@ fn set_threads(threads: Option<usize>) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Refuses, before any work, a file that cannot be written: nothing a user made is overwritten.
-fn check_output(path: &std::path::Path) -> Result<(), CliError> {
+/// Nothing a user made is overwritten.
+fn refuse_existing(path: &std::path::Path) -> Result<(), CliError> {
     if path.symlink_metadata().is_ok() {
         return Err(CliError::Input(format!("{} already exists; choose another name or remove it first", path.display())));
     }
+    Ok(())
+}
+
+/// Refuses, before any work, a file that cannot be written.
+fn check_output(path: &std::path::Path) -> Result<(), CliError> {
+    refuse_existing(path)?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     if folder.is_some_and(|p| !p.is_dir()) {
         return Err(CliError::Input(format!("{} cannot be written: its folder does not exist", path.display())));

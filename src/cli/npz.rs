@@ -9,6 +9,9 @@ const MAX_HEADER: usize = 4096;
 /// Deepest nesting of brackets: the dictionary and the tuple of the shape.
 const MAX_NESTING: u32 = 2;
 
+/// Most entries of an array: 2^48 doubles are beyond any machine.
+const MAX_ENTRIES: u64 = 1 << 48;
+
 /// Refuses archives that are not npz files and npy headers that no plain array has.
 pub(super) fn check_headers(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
@@ -40,7 +43,7 @@ fn check_header(member: &mut impl Read) -> Result<(), String> {
     let mut text = vec![0; length];
     member.read_exact(&mut text).map_err(truncated)?;
     let mut depth = 0u32;
-    for byte in text {
+    for &byte in &text {
         match byte {
             b'(' | b'{' | b'[' => depth += 1,
             b')' | b'}' | b']' => depth = depth.saturating_sub(1),
@@ -50,5 +53,16 @@ fn check_header(member: &mut impl Read) -> Result<(), String> {
             return Err("its npy header is not that of a plain array; give dtype <f8".into());
         }
     }
-    Ok(())
+    check_shape(&String::from_utf8_lossy(&text))
+}
+
+/// Refuses shapes whose number of entries the parser could not hold; malformed ones are left to it.
+fn check_shape(header: &str) -> Result<(), String> {
+    let shape = header.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')')).map_or("", |(shape, _)| shape);
+    let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let entries = sizes.fold(Some(1u64), |product, size| product?.checked_mul(size.parse().unwrap_or(u64::MAX)));
+    match entries {
+        Some(entries) if entries <= MAX_ENTRIES => Ok(()),
+        _ => Err(format!("shape ({shape}) is beyond any memory")),
+    }
 }

@@ -287,7 +287,9 @@ fn read_array<R: Read + Seek>(archive: &mut npyz::npz::NpzArchive<R>, name: &str
 
 fn write_array<W: Write + Seek>(npz: &mut npyz::npz::NpzWriter<W>, name: &str, shape: &[usize], mat: &Mat<f64>) -> std::io::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&s| s as u64).collect();
-    let mut writer = npz.array(name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+    // Not the time of day: equal points give equal files.
+    let options = npyz::zip::write::FileOptions::default().last_modified_time(npyz::zip::DateTime::default());
+    let mut writer = npz.array(name, options)?.default_dtype().shape(&shape).begin_nd()?;
     for i in 0..mat.nrows() {
         for j in 0..mat.ncols() {
             writer.push(&mat[(i, j)])?;

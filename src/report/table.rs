@@ -82,6 +82,7 @@ pub fn problem_rows(table: &mut Table, problem: &Problem) {
         Bias::Regularized { .. } => "regularized bias",
     };
     let balance = match &problem.labels {
+        Labels::Balanced { per_class: 1, .. } => "1 sample each".to_owned(),
         Labels::Balanced { per_class, .. } => format!("{per_class} samples each"),
         _ => format!("{} samples in all", problem.samples()),
     };

@@ -18,7 +18,8 @@ pub fn theorem_table(reports: &[TheoremReport], digits: u32) -> String {
                 (None, Some(_)) => "exact    ".into(),
                 (None, None) => "-        ".into(),
             };
-            let _ = writeln!(text, "  {:width$}  {:2} {plural}  worst {:>7}  {digits}  {}", c.claim, c.instances, worst(c), c.finding.name());
+            let _ =
+                writeln!(text, "  {:width$}  {:2} {plural}  worst {:>7}  {digits}  {}", c.claim, c.instances, worst(c), c.finding.name());
             if let Finding::Refuted(why) | Finding::Undecided(why) = &c.finding {
                 let _ = writeln!(text, "  {:width$}  {why}", "");
             }

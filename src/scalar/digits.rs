@@ -86,7 +86,7 @@ impl Decimal {
         let count = digits.len() as i64;
         // Value: d.ddd × 10^leading.
         let leading = self.exponent + count - 1;
-        if leading < LEAST_PLAIN || leading > count.max(20) {
+        if leading < LEAST_PLAIN || leading >= count {
             let (first, rest) = digits.split_at(1);
             let point = if rest.is_empty() { "" } else { "." };
             return format!("{sign}{first}{point}{rest}e{leading}");
@@ -95,8 +95,8 @@ impl Decimal {
             return format!("{sign}0.{}{digits}", "0".repeat((-leading - 1) as usize));
         }
         let whole = leading as usize + 1;
-        if whole >= digits.len() {
-            return format!("{sign}{digits}{}", "0".repeat(whole - digits.len()));
+        if whole == digits.len() {
+            return format!("{sign}{digits}");
         }
         format!("{sign}{}.{}", &digits[..whole], &digits[whole..])
     }

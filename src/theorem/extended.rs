@@ -40,7 +40,7 @@ fn check(i: &Instance) -> (Option<Float>, Finding) {
     let tau = ball(&tau_exact);
     let m = &p.f_star / &ball(&k);
     // s β* = λ_j σ_j² = (n Λ x²)^{1/3}: read off the minimiser's own factors, W_1 and W_2 diagonal.
-    let beta = ball(&Rational::from(p.minimiser.factors[0].rational(0, 0) * p.minimiser.factors[1].rational(0, 0)));
+    let beta = ball(&(p.minimiser.factors[0].rational(0, 0) * p.minimiser.factors[1].rational(0, 0)));
     let half_share = ball(&(k.clone() * 2u32).recip());
     let r = &(&beta + &beta) - &(&m / &s);
     let beta_squared = beta.square();

@@ -133,7 +133,7 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
         return Err(Fail::Unsupported("a file beyond the size limit (problem 1 MB, certificate 256 MB)".into()));
     }
     let problem = Problem::parse(bytes).map_err(Fail::Unsupported)?;
-    let mut reader = Reader::new(certificate);
+    let mut reader = Reader { rest: certificate, line: 0 };
     let version = reader.field_after("ufm-certificate")?;
     match reader::integer(version) {
         Some(1) => {}
@@ -176,7 +176,7 @@ fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> 
     for name in ["upper", "gap", "within-class", "self-duality", "fit"] {
         bounds.push(claimed(reader, name, true)?);
     }
-    if reader.starts_with("claim gradient") {
+    if reader.rest.starts_with(b"claim gradient") {
         bounds.push(claimed(reader, "gradient", true)?);
     }
     reader.end()?;

@@ -10,14 +10,12 @@ use ufm_check::{MAX_CERTIFICATE, MAX_PROBLEM, Outcome, check};
 /// The file's bytes, unless there are more than `limit`.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let unreadable = |e: io::Error| format!("{}: {e}", path.display());
-    let too_large = || format!("{} is larger than {limit} bytes", path.display());
     let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.len() > limit {
-        return Err(too_large());
+    let (size, mut bytes) = (file.metadata().map_err(unreadable)?.len(), Vec::new());
+    if size <= limit {
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    if size.max(bytes.len() as u64) > limit { Err(format!("{} is larger than {limit} bytes", path.display())) } else { Ok(bytes) }
 }
 
 fn outcome() -> Outcome {

@@ -158,8 +158,8 @@ impl<'a> Instance<'a> {
             square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
             reach = &reach + &Dyadic::new(self.n.clone(), 0);
         }
-        let slack = slack.map_or(Dyadic::default(), |s| s.norm_squared());
-        Ok((square, (&slack * &reach).times(&(&p.q * &p.q)).sqrt_up()))
+        let error = slack.map(|s| (&s.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
+        Ok((square, error.unwrap_or_default()))
     }
 
     /// Whether ||∇f|| <= bound is certain: s <= (N q bound - ε)² with the bracket not negative (so never for a negative bound).

@@ -27,16 +27,12 @@ const MAX_HEX: usize = 1 << 20;
 
 /// The lines of a certificate, one after the other.
 pub(crate) struct Reader<'a> {
-    rest: &'a [u8],
+    pub rest: &'a [u8],
     /// Number of the line read last, from 1.
     pub line: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a [u8]) -> Self {
-        Reader { rest: text, line: 0 }
-    }
-
     /// The next line, without the `\n` that must end it.
     pub fn next_line(&mut self) -> Result<&'a [u8], Fail> {
         self.line += 1;
@@ -57,10 +53,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn starts_with(&self, words: &str) -> bool {
-        self.rest.starts_with(words.as_bytes())
-    }
-
     /// The line `end`, and nothing after it.
     pub fn end(&mut self) -> Result<(), Fail> {
         let line = self.next_line()?;
@@ -75,16 +67,16 @@ impl<'a> Reader<'a> {
     /// Memory follows the entries that are really there: a header promising more than the rest of the file could hold is
     /// refused. A matrix without columns has no row lines.
     pub fn matrix(&mut self, name: &str, rows: usize, cols: Result<usize, usize>) -> Result<Mat, Fail> {
-        let header: Vec<&[u8]> = self.field_after(name)?.splitn(4, |&c| c == b' ').collect();
-        let size = |i: usize| header.get(i).and_then(|f| integer(f)).and_then(|n| usize::try_from(n).ok());
-        let (Some(found_rows), Some(found_cols), Some(e), 3) = (size(0), size(1), header.get(2).and_then(|f| exponent(f)), header.len())
-        else {
+        let numbers: Option<Vec<i64>> = self.field_after(name)?.split(|&c| c == b' ').map(integer).collect();
+        let header = numbers.and_then(|n| <[i64; 3]>::try_from(n).ok());
+        let Some([found_rows, found_cols, e]) = header.filter(|h| h[2].abs() <= MAX_EXPONENT) else {
             return self.reject("the header is not `NAME ROWS COLS EXP` with canonical numbers in range");
         };
-        if found_rows != rows || cols.is_ok_and(|cols| found_cols != cols) || cols.is_err_and(|most| found_cols > most) {
+        let found = usize::try_from(found_cols).ok();
+        let cols = found.filter(|found| cols.map_or_else(|most| *found <= most, |cols| *found == cols));
+        let (Some(cols), true) = (cols, found_rows == rows as i64) else {
             return self.reject(format!("`{name}` is {found_rows} x {found_cols}, which is not the problem's size"));
-        }
-        let cols = found_cols;
+        };
         if rows.checked_mul(cols).and_then(|n| n.checked_mul(2)).is_none_or(|least| least > self.rest.len()) {
             return self.reject(format!("the file is too short to hold `{name}`"));
         }
@@ -149,13 +141,8 @@ fn exponent(field: &[u8]) -> Option<i64> {
 }
 
 fn hexadecimal(field: &[u8]) -> Option<BigInt> {
-    if field.len() > MAX_HEX || !canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    if field.len() > 15 {
-        return BigInt::parse_bytes(field, 16);
-    }
-    std::str::from_utf8(field).ok().and_then(|text| i64::from_str_radix(text, 16).ok()).map(BigInt::from)
+    let plausible = field.len() <= MAX_HEX && canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    if plausible { BigInt::parse_bytes(field, 16) } else { None }
 }
 
 fn dyadic(field: &[u8]) -> Option<Dyadic> {
