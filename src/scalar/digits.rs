@@ -108,8 +108,8 @@ impl Ball {
     ///
     /// ```
     /// use ufm::scalar::{Ball, Rational};
-    /// let x = Ball::from_rational(&Rational::from((2, 3)), 64);
-    /// assert_eq!(x.to_decimal(6).as_deref(), Some("0.666667"));
+    /// let x = Ball::from_rational(&Rational::from(2), 64).sqrt();
+    /// assert_eq!(x.to_decimal(6).as_deref(), Some("1.41421"));
     /// assert_eq!(x.to_decimal(60), None);
     /// ```
     pub fn to_decimal(&self, digits: u32) -> Option<String> {
