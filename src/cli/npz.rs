@@ -59,8 +59,8 @@ fn check_header(member: &mut impl Read) -> Result<(), String> {
 /// Refuses shapes whose number of entries the parser could not hold; malformed ones are left to it.
 fn check_shape(header: &str) -> Result<(), String> {
     let shape = header.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')')).map_or("", |(shape, _)| shape);
-    let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
-    let entries = sizes.fold(Some(1u64), |product, size| product?.checked_mul(size.parse().unwrap_or(u64::MAX)));
+    let mut sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let entries = sizes.try_fold(1u64, |product, size| product.checked_mul(size.parse().unwrap_or(u64::MAX)));
     match entries {
         Some(entries) if entries <= MAX_ENTRIES => Ok(()),
         _ => Err(format!("shape ({shape}) is beyond any memory")),
