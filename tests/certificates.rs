@@ -328,3 +328,22 @@ fn every_field_of_every_kind_is_load_bearing() {
         }
     }
 }
+
+/// A tolerance below what the digits can show: honest, with the reason, and settled by more digits.
+#[test]
+fn tolerances_beyond_the_digits_are_undecided_until_more_are_asked() {
+    let file = file("mse", "\"free\"", "classes = 2\nper_class = 2", 2, ("0.1", "0.05"));
+    let problem = Problem::from_toml(&file).unwrap();
+    // Critical to a hundred bits: beyond what five digits see, far from eighty.
+    let point = closed_form(&problem).unwrap().minimiser(&problem, 100).unwrap();
+    let tiny = Rational::from((1, Integer::from(Integer::u_pow_u(10, 80))));
+    let ask = |digits| {
+        let options = CertifyOptions { digits, gap_tol: tiny.clone(), tol: tiny.clone() };
+        certify(&problem, file.as_bytes(), &point, &options).unwrap()
+    };
+    let Verdict::Undecided(reason) = ask(5).verdict else { panic!("{:?}", ask(5).verdict) };
+    assert!(reason.starts_with("precision"), "{reason}");
+    let settled = ask(100);
+    assert_eq!(settled.verdict, Verdict::NotCritical);
+    assert!(matches!(check(file.as_bytes(), settled.text.unwrap().as_bytes()), Outcome::Verified(_)));
+}

@@ -205,16 +205,22 @@ pub fn certify(
         }
         result.verdict = Verdict::NearMinimum;
     } else if gradient_norm.lower_rational().is_some_and(|g| g > options.tol) {
-        let mut text = Writer::new(problem_file, "not-critical", precision);
-        text.point("", point);
-        text.claim("gradient", ">=", &widened(&gradient_norm.lower(), precision, false));
-        result.verdict = Verdict::NotCritical;
-        result.text = Some(text.finish());
-        return Ok(result);
+        // Below the checker's own rounding a positive claim cannot be made: more digits can.
+        let least = widened(&gradient_norm.lower(), precision, false);
+        if least > 0 {
+            let mut text = Writer::new(problem_file, "not-critical", precision);
+            text.point("", point);
+            text.claim("gradient", ">=", &least);
+            result.verdict = Verdict::NotCritical;
+            result.text = Some(text.finish());
+            return Ok(result);
+        }
     }
     match (&result.verdict, dual, &result.bounds) {
         (Verdict::Undecided(_), ..) => {
-            result.verdict = Verdict::Undecided("precision: the gradient norm's enclosure straddles --tol; ask for more --digits".into());
+            result.verdict = Verdict::Undecided(
+                "precision: the gradient norm cannot be told from --tol at this precision; ask for more --digits".into(),
+            );
         }
         (_, Some(dual), Some(b)) => {
             let mut text = Writer::new(problem_file, "gap", precision);
