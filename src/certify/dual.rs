@@ -8,8 +8,8 @@ use faer::Mat;
 use rayon::prelude::*;
 use rug::{Float, Integer, Rational, float::Round};
 
-use super::exact::{Plain, rows_times_rows, scaled};
 use crate::linalg::{eigh, thin_svd};
+use crate::problem::exact::{Plain, rows_times_rows, scaled};
 use crate::problem::{Bias, Dyadic};
 use crate::scalar::Ball;
 

@@ -2,8 +2,8 @@
 
 use rug::{Integer, Rational};
 
-use super::exact::{Plain, rows_times_rows, scaled};
-use super::state::State;
+use crate::problem::exact::State;
+use crate::problem::exact::{rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint, Problem};
 use crate::scalar::Ball;
 
@@ -21,7 +21,7 @@ pub struct IdentityTerms {
 /// Hypotheses: plain model, MSE or cross-entropy. Guarantee: enclosures of the terms for the exact entries of both points. `None`
 /// for other models, wrong shapes, and logits beyond 2^40.
 pub fn identity_terms(problem: &Problem, minimiser: &ExactPoint, point: &ExactPoint, bits: u32) -> Option<IdentityTerms> {
-    let plain = Plain::new(problem).ok()?;
+    let plain = super::certifiable(problem).ok()?;
     super::check_shapes(&plain, minimiser).ok()?;
     super::check_shapes(&plain, point).ok()?;
     let (at_minimum, here) = (State::new(&plain, minimiser, bits)?, State::new(&plain, point, bits)?);

@@ -5,21 +5,19 @@
 //! independent checker, which recomputes all of it.
 
 mod dual;
-mod exact;
 mod identity;
 mod objective;
 mod saddle;
-mod state;
 mod writer;
 
 pub use identity::{IdentityTerms, identity_terms};
 pub use objective::{deep_gradient_norm, objective};
 use rug::{Float, Integer, Rational};
 
+use crate::problem::exact::State;
+use crate::problem::exact::{Plain, PlainError, scaled};
 use crate::problem::{ExactPoint, Problem, SpecError};
 use crate::scalar::Ball;
-use exact::{Plain, scaled};
-use state::State;
 use writer::Writer;
 
 /// What is asked of a certification.
@@ -148,7 +146,7 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
-    let plain = Plain::new(problem)?;
+    let plain = certifiable(problem)?;
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
     let Some(state) = State::new(&plain, point, bits) else {
@@ -239,6 +237,19 @@ pub fn certify(
         _ => result.verdict = Verdict::Undecided("precision: no dual matrix could be verified".into()),
     }
     Ok(result)
+}
+
+/// The plain model with a loss the certificate format covers.
+fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
+    let plain = Plain::new(problem).map_err(|e| match e {
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain model)"),
+        PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse and ce)"),
+        PlainError::Spec(e) => CertifyError::Spec(e),
+    })?;
+    if plain.smoothing != 0 {
+        return Err(CertifyError::Unsupported("loss (certificates cover mse and ce)"));
+    }
+    Ok(plain)
 }
 
 /// Bits of accuracy at which a double's 53 are invisible.

@@ -2,8 +2,8 @@
 
 use rug::{Integer, Rational};
 
-use super::exact::{Plain, rows_times_rows};
-use super::state::{State, weighted_squares};
+use crate::problem::exact::{Plain, rows_times_rows};
+use crate::problem::exact::{State, weighted_squares};
 use crate::problem::{Dyadic, ExactPoint, Model, Problem};
 use crate::scalar::Ball;
 

@@ -3,9 +3,9 @@
 use faer::Mat;
 use rug::{Float, Rational};
 
-use super::exact::Plain;
-use super::state::State;
 use crate::linalg::{eigh, thin_svd};
+use crate::problem::exact::Plain;
+use crate::problem::exact::State;
 use crate::problem::{ExactPoint, Objective, Point, Problem};
 use crate::scalar::Ball;
 

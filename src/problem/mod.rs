@@ -1,5 +1,6 @@
 //! What is minimised: the problem, its labels and parameters, and points of it.
 
+pub(crate) mod exact;
 pub mod loss;
 mod objective;
 mod point;

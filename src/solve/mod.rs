@@ -6,9 +6,11 @@ mod gradient_descent;
 mod lbfgs;
 mod newton;
 mod options;
+mod refine;
 mod run;
 mod start;
 mod warm;
 
 pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
+pub use refine::{Refined, refine};
 pub use run::{minimise, minimise_observed};

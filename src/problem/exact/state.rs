@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use rug::{Float, Integer, Rational, float::Round};
 
-use super::exact::{Plain, directional_logits, logits, rows_times_rows, scaled};
+use super::arithmetic::{Plain, directional_logits, logits, rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 
@@ -12,7 +12,7 @@ use crate::scalar::Ball;
 const LOGIT_BITS: i64 = 40;
 
 /// A point, its exact logits, and (CE) its softmax to a stated accuracy.
-pub(super) struct State<'a> {
+pub(crate) struct State<'a> {
     pub plain: &'a Plain,
     pub point: &'a ExactPoint,
     /// Z = W H + b 1ᵀ, exactly.
@@ -88,7 +88,23 @@ impl<'a> State<'a> {
         }
         let mean = Ball::exact(sum) / Ball::from_integer(&Integer::from(self.plain.n), width);
         let slack = Ball::exact(Float::with_val(width, 1) >> (self.bits + 7));
-        (&mean - &slack).hull(&(&mean + &slack))
+        (&mean - &slack).hull(&(&mean + &slack)) - Ball::from_rational(&self.smoothed_margins(), width)
+    }
+
+    /// (α/(K N)) Σ_i Σ_k (z_ki − z_yi), exactly: logsumexp(z) − ⟨t, z⟩ is below ln s, s = Σ exp(z_k − z_y), by its summand.
+    fn smoothed_margins(&self) -> Rational {
+        let plain = self.plain;
+        if plain.smoothing == 0 {
+            return Rational::new();
+        }
+        let mut total = Integer::new();
+        for (i, &y) in plain.label.iter().enumerate() {
+            for k in 0..plain.k {
+                total += &self.z.m[k * plain.n + i];
+            }
+            total -= Integer::from(&self.z.m[y * plain.n + i] * plain.k as u64);
+        }
+        &plain.smoothing * scaled(total, self.z.exp) / Integer::from(plain.k as u64 * plain.n as u64)
     }
 
     fn squared_loss(&self) -> Rational {
@@ -109,14 +125,22 @@ impl<'a> State<'a> {
             return if r.exp >= grid { (r, 0.0) } else { (r.rounded(grid), 1.0) };
         };
         let (k, n) = (self.plain.k, self.plain.n);
-        let one = Integer::from(1) << self.bits;
+        // Targets within half a unit; one-hot ones exactly.
+        let target = |hit| self.grid_target(hit);
+        let (peak, floor) = (target(true), target(false));
         let m = (0..k).flat_map(|c| (0..n).map(move |i| (c, i))).map(|(c, i)| {
-            // Relative error 2^-bits of a number at most 1, plus half a unit from rounding: within two units.
+            // Relative error 2^-bits of a number at most 1, plus half a unit from rounding: within two units with the target's half.
             let p = Float::with_val(soft.p[i][c].prec(), &soft.p[i][c] << self.bits);
             let p = p.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(p, _)| p);
-            if self.plain.label[i] == c { p - &one } else { p }
+            p - if self.plain.label[i] == c { &peak } else { &floor }
         });
         (Dyadic { rows: k, cols: n, exp: -(self.bits as i32), m: m.collect() }, 2.0)
+    }
+
+    /// A target at a sample's own class or another one, to the nearest unit of 2^-bits.
+    pub fn grid_target(&self, hit: bool) -> Integer {
+        let target = self.plain.target(0, if hit { 0 } else { 1 });
+        Rational::from(&target << self.bits).round().into_numer_denom().0
     }
 
     /// Enclosure of ‖grad f‖ from the residual R = N·G with entrywise error `units · 2^exp`.
@@ -171,7 +195,8 @@ impl<'a> State<'a> {
             return (Ball::from_rational(&q, width), norm);
         };
         let relative = Ball::exact(Float::with_val(width, 1) >> (self.bits + 8));
-        let one = Ball::from_integer(&Integer::from(1), width);
+        let target = |hit: bool| Ball::from_rational(&plain.target(0, if hit { 0 } else { 1 }), width);
+        let (peak, floor) = (target(true), target(false));
         let sample = |i: usize| {
             let (mut mean, mut square, mut inner) = (Ball::zero(width), Ball::zero(width), Ball::zero(width));
             for k in 0..plain.k {
@@ -184,7 +209,7 @@ impl<'a> State<'a> {
                 let pa = &p * &a;
                 mean = &mean + &pa;
                 square = &square + &(&pa * &a);
-                let g = if plain.label[i] == k { &p - &one } else { p };
+                let g = &p - if plain.label[i] == k { &peak } else { &floor };
                 inner = &inner + &(&g * &b);
             }
             &(&square - &mean.square()) + &(&inner + &inner)
@@ -216,7 +241,7 @@ fn minus_targets(plain: &Plain, z: &Dyadic) -> Dyadic {
 }
 
 /// ‖P + n λ X‖² for exact P and X, exactly.
-pub(super) fn weighted_squares(product: Dyadic, lambda: &Rational, n: usize, x: &Dyadic) -> Rational {
+pub(crate) fn weighted_squares(product: Dyadic, lambda: &Rational, n: usize, x: &Dyadic) -> Rational {
     let weight = Rational::from(lambda * Integer::from(n));
     let exp = product.exp.min(x.exp);
     let (product, x) = (product.aligned(exp), x.clone().aligned(exp));

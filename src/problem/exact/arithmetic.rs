@@ -3,11 +3,10 @@
 use rayon::prelude::*;
 use rug::{Integer, Rational};
 
-use super::CertifyError;
-use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem};
+use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem, SpecError};
 
 /// The plain model with exact parameters and materialised labels.
-pub(super) struct Plain {
+pub(crate) struct Plain {
     pub k: usize,
     pub d: usize,
     pub n: usize,
@@ -17,22 +16,45 @@ pub(super) struct Plain {
     pub lambda_h: Rational,
     pub bias: Bias,
     pub mse: bool,
+    /// Smoothing α of the targets `(1−α) e_y + (α/K) 1` of cross-entropy; zero for MSE.
+    pub smoothing: Rational,
+}
+
+/// Why a problem is not one of [`Plain`].
+#[derive(Debug)]
+pub(crate) enum PlainError {
+    Model,
+    Loss,
+    Spec(SpecError),
 }
 
 impl Plain {
-    pub fn new(problem: &Problem) -> Result<Self, CertifyError> {
+    /// MSE, cross-entropy and label smoothing of the plain model.
+    pub fn new(problem: &Problem) -> Result<Self, PlainError> {
         let Model::Plain { lambda_w, lambda_h } = &problem.model else {
-            return Err(CertifyError::Unsupported("model (certificates cover the plain model)"));
+            return Err(PlainError::Model);
         };
-        let mse = match problem.loss {
-            Loss::Mse => true,
-            Loss::Ce => false,
-            _ => return Err(CertifyError::Unsupported("loss (certificates cover mse and ce)")),
+        let (mse, smoothing) = match &problem.loss {
+            Loss::Mse => (true, Rational::new()),
+            Loss::Ce => (false, Rational::new()),
+            Loss::LabelSmoothing { smoothing } => (false, smoothing.clone()),
+            _ => return Err(PlainError::Loss),
         };
-        let (k, d, n) = problem.point_sizes()?;
-        let counts = problem.class_counts().ok_or(CertifyError::Unsupported("labels"))?;
+        let (k, d, n) = problem.point_sizes().map_err(PlainError::Spec)?;
+        let counts = problem.class_counts().ok_or(PlainError::Model)?;
         let label = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n as usize)).collect();
-        Ok(Plain { k, d, n, counts, label, lambda_w: lambda_w.clone(), lambda_h: lambda_h.clone(), bias: problem.bias.clone(), mse })
+        Ok(Plain {
+            k,
+            d,
+            n,
+            counts,
+            label,
+            lambda_w: lambda_w.clone(),
+            lambda_h: lambda_h.clone(),
+            bias: problem.bias.clone(),
+            mse,
+            smoothing,
+        })
     }
 
     pub fn lambda_b(&self) -> Option<&Rational> {
@@ -42,6 +64,12 @@ impl Plain {
         }
     }
 
+    /// Target of class `class` for a sample of class `label`: one-hot, or smoothed.
+    pub fn target(&self, class: usize, label: usize) -> Rational {
+        let floor = Rational::from(&self.smoothing / Integer::from(self.k));
+        if class == label { (Rational::from(1) - &self.smoothing) + floor } else { floor }
+    }
+
     /// N² λ_W λ_H = (N μ)².
     pub fn radius_squared(&self) -> Rational {
         Rational::from(&self.lambda_w * &self.lambda_h) * Integer::from(self.n).square()
@@ -49,18 +77,18 @@ impl Plain {
 }
 
 /// m · 2^e as a rational.
-pub(super) fn scaled(m: Integer, e: i32) -> Rational {
+pub(crate) fn scaled(m: Integer, e: i32) -> Rational {
     if e >= 0 { Rational::from(m) << e as u32 } else { Rational::from(m) >> e.unsigned_abs() }
 }
 
 impl Dyadic {
-    pub(super) fn transpose(&self) -> Dyadic {
+    pub(crate) fn transpose(&self) -> Dyadic {
         let m = (0..self.cols).flat_map(|j| (0..self.rows).map(move |i| (i, j))).map(|(i, j)| self.m[i * self.cols + j].clone());
         Dyadic { rows: self.cols, cols: self.rows, exp: self.exp, m: m.collect() }
     }
 
     /// The same numbers with exponent `exp <= self.exp`.
-    pub(super) fn aligned(mut self, exp: i32) -> Dyadic {
+    pub(crate) fn aligned(mut self, exp: i32) -> Dyadic {
         let shift = (self.exp - exp) as u32;
         if shift > 0 {
             self.m.iter_mut().for_each(|x| *x <<= shift);
@@ -70,7 +98,7 @@ impl Dyadic {
     }
 
     /// Nearest integers on the grid 2^exp; an entry moves by at most half a unit (not at all when `exp <= self.exp`).
-    pub(super) fn rounded(self, exp: i32) -> Dyadic {
+    pub(crate) fn rounded(self, exp: i32) -> Dyadic {
         if exp <= self.exp {
             return self.aligned(exp);
         }
@@ -80,8 +108,13 @@ impl Dyadic {
         Dyadic { exp, m, ..self }
     }
 
+    /// The same numbers on the grid 2^exp or a coarser one of their own.
+    pub(crate) fn rounded_below(self, exp: i32) -> Dyadic {
+        if exp <= self.exp { self } else { self.rounded(exp) }
+    }
+
     /// Σ m².
-    pub(super) fn sum_squares(&self) -> Rational {
+    pub(crate) fn sum_squares(&self) -> Rational {
         let mut total = Integer::new();
         for x in &self.m {
             total += x.square_ref();
@@ -97,7 +130,7 @@ impl Dyadic {
 }
 
 /// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows.
-pub(super) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
+pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     let len = a.cols;
     debug_assert_eq!(len, b.cols);
     let exp = a.exp + b.exp;
@@ -128,7 +161,7 @@ pub(super) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
 }
 
 /// Sum of dyadic matrices of one shape, exactly.
-pub(super) fn sum(terms: Vec<Dyadic>) -> Dyadic {
+fn sum(terms: Vec<Dyadic>) -> Dyadic {
     let exp = terms.iter().map(|t| t.exp).min().unwrap_or(0);
     let mut terms = terms.into_iter().map(|t| t.aligned(exp));
     let mut total = terms.next().expect("at least one term");
@@ -145,14 +178,14 @@ fn spread(b: &Dyadic, n: usize) -> Dyadic {
 }
 
 /// `dW H + W dH + db 1ᵀ` and, with the point itself in both places, the logits (see [`logits`]).
-pub(super) fn directional_logits(point: &ExactPoint, v: &ExactPoint) -> Dyadic {
+pub(crate) fn directional_logits(point: &ExactPoint, v: &ExactPoint) -> Dyadic {
     let mut terms = vec![rows_times_rows(&v.factors[0], &point.h.transpose()), rows_times_rows(&point.factors[0], &v.h.transpose())];
     terms.extend(v.b.as_ref().map(|b| spread(b, point.h.cols)));
     sum(terms)
 }
 
 /// The logits Z = W H + b 1ᵀ, exactly.
-pub(super) fn logits(point: &ExactPoint) -> Dyadic {
+pub(crate) fn logits(point: &ExactPoint) -> Dyadic {
     let mut terms = vec![rows_times_rows(&point.factors[0], &point.h.transpose())];
     terms.extend(point.b.as_ref().map(|b| spread(b, point.h.cols)));
     sum(terms)

@@ -1,0 +1,382 @@
+//! From a double-precision minimiser to one of hundreds or thousands of digits.
+
+use faer::Mat;
+use rug::{Integer, Rational};
+
+use super::SolveError;
+use crate::linalg::vector::{add_scaled, dot, zip_with};
+use crate::problem::exact::{Plain, PlainError, State, rows_times_rows};
+use crate::problem::{Dyadic, ExactPoint, Layout, Objective, Point, Problem};
+
+/// A point refined to many digits.
+#[derive(Debug, Clone)]
+pub struct Refined {
+    pub point: ExactPoint,
+    /// Whether the Newton corrections fell below the digits asked; otherwise the point is the most accurate one reached.
+    pub converged: bool,
+    /// −log2 of the estimated distance from the exact stationary point, in the largest entry. An estimate: [`certify`](crate::certify::certify) proves.
+    pub bits: u32,
+    /// Newton steps, each at twice the accuracy of the one before.
+    pub steps: u32,
+    /// Corrections of a Newton step, each solved in double precision against an exact residual.
+    pub corrections: u32,
+}
+
+/// Bits of the grid of a step beyond the bits it aims at.
+const GUARD: u32 = 32;
+/// Bits of the first Newton step, from a double's point.
+const FIRST_BITS: u32 = 128;
+/// log2 of what the constants of Newton's method (Hessian's Lipschitz constant over its least curvature) may cost a step.
+const CONSTANT: i64 = 16;
+/// Bits kept when entries are cut to what a correction can feel.
+const SLACK: i32 = 8;
+/// Conjugate gradients stop at this relative residual: near what double precision gives.
+const CG_TOLERANCE: f64 = 1e-13;
+/// Curvature below this share of the largest one met is rounding: the direction lies along the orbit.
+const FLAT: f64 = 1e-14;
+const MAX_CG: usize = 20_000;
+/// A residual within these many bits of what a unit of the grid is worth counts as solved: rounding accounts for it, and the bits
+/// aimed at are GUARD above.
+const ON_GRID: i64 = GUARD as i64 / 2;
+/// A correction that gains fewer bits ends a Newton step.
+const LEAST_GAIN: i64 = 3;
+
+/// Refines a stationary point of the plain model to `digits` decimal digits, all entries of W, H and b free.
+///
+/// Newton's method, `∇²f(x) δ = −∇f(x)`, at doubling precision: the gradient is evaluated to twice the bits x has, and the Newton
+/// equation is solved by corrections e from conjugate gradients in double precision, `r ← r + ∇²f(x) e` in exact integer
+/// arithmetic, each gaining 10 to 13 digits. Minimisers come in orbits (W Qᵀ, Q H): no gauge is imposed, because the residuals are
+/// orthogonal to the orbit, where conjugate gradients then never step; the minimiser found is the one of the orbit nearest to the start.
+///
+/// Hypotheses: plain model with MSE, cross-entropy or label smoothing; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
+/// definite across the orbit. Guarantee: none about the point, which [`certify`](crate::certify::certify) takes to a claim; the
+/// same bytes for any number of threads. Memory: about 16 copies of the point at 3.33 `digits` + 50 bits an entry.
+///
+/// # Errors
+/// [`SolveError`] for other models, a start of the wrong shape or with entries that are not finite.
+///
+/// ```
+/// use ufm::{problem::Problem, solve::{SolveOptions, minimise, refine}};
+/// let p = Problem::from_toml("model = 'plain'\nloss = 'ce'\nbias = 'free'\nclasses = 3\nper_class = 4\ndim = 5\nlambda_w = '0.01'\nlambda_h = '0.01'").unwrap();
+/// let start = minimise(&p, &SolveOptions::default(), &mut |_| {}).unwrap().point;
+/// let refined = refine(&p, &start, 100, &mut |_| {}).unwrap();
+/// assert!(refined.converged && refined.bits > 332);
+/// ```
+pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn FnMut(u32)) -> Result<Refined, SolveError> {
+    let plain = Plain::new(problem).map_err(|e| match e {
+        PlainError::Spec(e) => SolveError::Spec(e),
+        _ => SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing".into()),
+    })?;
+    let objective = Objective::new(problem, None)?;
+    objective.layout().flatten(start)?;
+    let not_finite =
+        || SolveError::Option { option: "start", value: "a point with an entry that is not finite".into(), allowed: "finite entries" };
+    let point = start.to_exact().ok_or_else(not_finite)?;
+    let grid = (f64::from(digits) * std::f64::consts::LOG2_10).ceil() as u32 + GUARD / 2;
+    Ok(Search::new(plain, objective, point, grid).run(progress))
+}
+
+/// Variables or gradients: the blocks W, H, b, each an exact matrix.
+struct Blocks {
+    w: Dyadic,
+    h: Dyadic,
+    b: Option<Dyadic>,
+}
+
+impl Blocks {
+    fn each(&self) -> impl Iterator<Item = &Dyadic> {
+        [&self.w, &self.h].into_iter().chain(&self.b)
+    }
+
+    fn each_mut(&mut self) -> impl Iterator<Item = &mut Dyadic> {
+        [&mut self.w, &mut self.h].into_iter().chain(&mut self.b)
+    }
+
+    /// Zero on the grid 2^exp, of the same shapes.
+    fn zeros(&self, exp: i32) -> Blocks {
+        let zero = |x: &Dyadic| Dyadic { exp, m: vec![Integer::new(); x.m.len()], ..*x };
+        Blocks { w: zero(&self.w), h: zero(&self.h), b: self.b.as_ref().map(zero) }
+    }
+
+    /// log2 of the largest entry, rounded up; `None` for zero.
+    fn log2(&self) -> Option<i64> {
+        self.each().filter_map(log2).max()
+    }
+
+    /// The flat vector in double precision (matrices column by column), scaled by 2^shift.
+    fn to_f64(&self, layout: &Layout, shift: i64) -> Vec<f64> {
+        let mat = |x: &Dyadic| Mat::from_fn(x.rows, x.cols, |i, j| ldexp(&x.m[i * x.cols + j], x.exp as i64 + shift));
+        let b = self.b.as_ref().map(|b| b.m.iter().map(|m| ldexp(m, b.exp as i64 + shift)).collect());
+        let point = Point { factors: vec![mat(&self.w)], h: mat(&self.h), b };
+        layout.flatten(&point).unwrap_or_default()
+    }
+}
+
+fn log2(x: &Dyadic) -> Option<i64> {
+    let bits = x.m.iter().map(Integer::significant_bits).max().filter(|&b| b > 0)?;
+    Some(bits as i64 + x.exp as i64)
+}
+
+/// m · 2^e in double precision.
+fn ldexp(m: &Integer, e: i64) -> f64 {
+    let (mantissa, exponent) = m.to_f64_exp();
+    let e = exponent as i64 + e;
+    // Two factors: 2^e alone may overflow where the result does not.
+    if e < -1100 { 0.0 } else { mantissa * 2f64.powi((e / 2) as i32) * 2f64.powi((e - e / 2) as i32) }
+}
+
+struct Search {
+    plain: Plain,
+    objective: Objective,
+    x: Blocks,
+    /// Bits aimed at.
+    grid: u32,
+    corrections: u32,
+}
+
+/// What a Newton step knows of its point: N ∇L(Z) and, for cross-entropy, the probabilities, on one grid.
+struct Linearised {
+    loss: Dyadic,
+    probabilities: Option<Dyadic>,
+}
+
+impl Search {
+    fn new(plain: Plain, objective: Objective, point: ExactPoint, grid: u32) -> Self {
+        let ExactPoint { mut factors, h, b } = point;
+        Self { plain, objective, x: Blocks { w: factors.remove(0), h, b }, grid, corrections: 0 }
+    }
+
+    fn point(&self) -> ExactPoint {
+        ExactPoint { factors: vec![self.x.w.clone()], h: self.x.h.clone(), b: self.x.b.clone() }
+    }
+
+    fn run(mut self, progress: &mut dyn FnMut(u32)) -> Refined {
+        let mut bits = FIRST_BITS.min(self.grid);
+        let (mut steps, mut reached, mut converged) = (0, 0, false);
+        while let Some(step) = self.newton(bits) {
+            steps += 1;
+            let next = step.reached(bits);
+            progress(next);
+            if next <= reached {
+                break;
+            }
+            reached = next;
+            if reached == self.grid {
+                converged = true;
+                break;
+            }
+            bits = (2 * reached).max(bits).min(self.grid);
+        }
+        Refined { point: self.point(), converged, bits: reached, steps, corrections: self.corrections }
+    }
+
+    /// One Newton step on the grid 2^-(bits + GUARD); `None` when the Newton equation cannot be solved from here.
+    fn newton(&mut self, bits: u32) -> Option<Step> {
+        let grid = -((bits + GUARD) as i32);
+        for block in self.x.each_mut() {
+            *block = block.clone().rounded(grid);
+        }
+        let (at, mut residual) = self.linearise(bits + GUARD)?;
+        let layout = self.objective.layout().clone();
+        let x = self.x.to_f64(&layout, 0);
+        self.objective.value_gradient(&x, &mut vec![0.0; x.len()]);
+        self.objective.accept();
+        let Some(first) = residual.log2() else {
+            return Some(Step { correction: i64::from(bits), solved: i64::from(bits) });
+        };
+        let (mut left, mut scale) = (first, None);
+        let mut delta = self.x.zeros(grid);
+        loop {
+            // Below the square of the correction the linear model says nothing, below the grid neither does the residual.
+            let useful = scale.map_or(i64::MIN, |scale: i64| (2 * first - scale).max(scale + i64::from(grid) + ON_GRID));
+            let tolerance = CG_TOLERANCE.max(2f64.powi((useful - left).clamp(-1000, -1) as i32));
+            let e = self.correction(&x, &residual, left, grid, tolerance)?;
+            self.corrections += 1;
+            // The residual over the correction: what a unit of the grid is worth.
+            let scale = *scale.get_or_insert(first - e.log2().unwrap_or(grid.into()));
+            self.advance(&at, &e, &mut residual, grid);
+            delta.each_mut().zip(e.each()).for_each(|(delta, e)| add(delta, e));
+            let now = residual.log2().unwrap_or(scale + i64::from(grid));
+            let gain = left - now;
+            left = now;
+            let correction = scale - first;
+            let on_grid = left <= scale + i64::from(grid) + ON_GRID || correction >= i64::from(bits);
+            let solved = if on_grid { i64::from(bits) } else { first - left };
+            if on_grid || solved >= correction || gain < LEAST_GAIN {
+                self.x.each_mut().zip(delta.each()).for_each(|(x, delta)| add(x, delta));
+                return (solved >= LEAST_GAIN && correction > 0).then_some(Step { correction, solved });
+            }
+        }
+    }
+
+    /// −N ∇f on the grid 2^-work, with what Hessian products need.
+    fn linearise(&self, work: u32) -> Option<(Linearised, Blocks)> {
+        let (plain, x, grid) = (&self.plain, &self.x, -(work as i32));
+        let point = self.point();
+        let state = State::new(plain, &point, work)?;
+        let loss = state.residual().0.rounded(grid);
+        let mut residual = x.zeros(grid);
+        subtract(&mut residual.w, &rows_times_rows(&loss, &x.h));
+        subtract(&mut residual.h, &rows_times_rows(&x.w.transpose(), &loss.transpose()));
+        residual.b.iter_mut().for_each(|b| subtract(b, &row_sums(&loss)));
+        self.subtract_penalties(&mut residual, x);
+        let probabilities = (!plain.mse).then(|| {
+            let (peak, floor) = (state.grid_target(true), state.grid_target(false));
+            let mut p = loss.clone();
+            for (t, p) in p.m.iter_mut().enumerate() {
+                *p += if plain.label[t % plain.n] == t / plain.n { &peak } else { &floor };
+            }
+            p
+        });
+        Some((Linearised { loss, probabilities }, residual))
+    }
+
+    /// Subtracts N λ_W X_W, N λ_H X_H and N λ_b X_b, whose grid is that of the target or coarser.
+    fn subtract_penalties(&self, from: &mut Blocks, x: &Blocks) {
+        let plain = &self.plain;
+        let zero = Rational::new();
+        let lambdas = [&plain.lambda_w, &plain.lambda_h, plain.lambda_b().unwrap_or(&zero)];
+        for ((target, x), lambda) in from.each_mut().zip(x.each()).zip(lambdas) {
+            let weight = Rational::from(lambda * Integer::from(plain.n));
+            let shift = (x.exp - target.exp) as u32;
+            for (t, x) in target.m.iter_mut().zip(&x.m) {
+                *t -= (Integer::from(x * weight.numer()) << shift).div_rem_round(weight.denom().clone()).0;
+            }
+        }
+    }
+
+    /// An approximate solution e of N ∇²f(x) e = r from double precision, r near 2^left: entries of 53 bits on the grid or coarser.
+    fn correction(&mut self, x: &[f64], residual: &Blocks, left: i64, grid: i32, tolerance: f64) -> Option<Blocks> {
+        let layout = self.objective.layout().clone();
+        let mut r = residual.to_f64(&layout, -left);
+        r.iter_mut().for_each(|r| *r /= self.plain.n as f64);
+        let mut point = layout.point(&conjugate_gradients(&mut self.objective, x, &r, tolerance)?);
+        point.snap();
+        let ExactPoint { mut factors, h, b } = point.to_exact()?;
+        let mut e = Blocks { w: factors.remove(0), h, b };
+        for block in e.each_mut() {
+            block.exp += left as i32;
+            *block = std::mem::replace(block, empty()).rounded_below(grid);
+        }
+        Some(e)
+    }
+
+    /// r ← r − N ∇²f(x) e on the grid:
+    ///
+    /// `Ż = E_W H + W E_H + e_b 1ᵀ`, `S = N L''(Z)[Ż]`, and the blocks of the product are `S Hᵀ + R E_Hᵀ + N λ_W E_W`,
+    /// `Wᵀ S + E_Wᵀ R + N λ_H E_H`, `S 1 + N λ_b e_b`, where R = N ∇L(Z).
+    fn advance(&self, at: &Linearised, e: &Blocks, residual: &mut Blocks, grid: i32) {
+        // An entry of x, R or p that meets e need not be finer than the grid over the size of e.
+        let coarse = (grid - e.log2().unwrap_or(0) as i32 - SLACK).min(-SLACK);
+        let cut = |x: &Dyadic| x.clone().rounded_below(coarse);
+        let (w, h, loss) = (cut(&self.x.w), cut(&self.x.h), cut(&at.loss));
+        let mut z = rows_times_rows(&e.w, &h.transpose()).rounded(grid);
+        add(&mut z, &rows_times_rows(&w, &e.h.transpose()).rounded(grid));
+        if let Some(b) = &e.b {
+            let b = b.clone().rounded(grid);
+            for (row, b) in z.m.chunks_mut(self.plain.n).zip(&b.m) {
+                row.iter_mut().for_each(|z| *z += b);
+            }
+        }
+        if let Some(p) = &at.probabilities {
+            softmax_product(&cut(p), &mut z);
+        }
+        subtract(&mut residual.w, &rows_times_rows(&z, &h));
+        subtract(&mut residual.w, &rows_times_rows(&loss, &e.h));
+        subtract(&mut residual.h, &rows_times_rows(&w.transpose(), &z.transpose()));
+        subtract(&mut residual.h, &rows_times_rows(&e.w.transpose(), &loss.transpose()));
+        residual.b.iter_mut().for_each(|b| subtract(b, &row_sums(&z)));
+        self.subtract_penalties(residual, e);
+    }
+}
+
+/// What a Newton step did, in bits: −log2 of its largest entry, and how far the residual of its equation fell.
+struct Step {
+    correction: i64,
+    solved: i64,
+}
+
+impl Step {
+    /// Bits right after the step: the error is squared (times a constant), or the share of the correction left unsolved, or the grid.
+    fn reached(&self, bits: u32) -> u32 {
+        let squared = 2 * self.correction - CONSTANT;
+        let unsolved = if self.solved >= i64::from(bits) { i64::from(bits) } else { self.correction + self.solved - CONSTANT };
+        squared.min(unsolved).clamp(0, i64::from(bits)) as u32
+    }
+}
+
+fn empty() -> Dyadic {
+    Dyadic { rows: 0, cols: 0, exp: 0, m: vec![] }
+}
+
+/// x ← x + y, the grid of x no coarser than that of y.
+fn add(x: &mut Dyadic, y: &Dyadic) {
+    let shift = (y.exp - x.exp) as u32;
+    for (x, y) in x.m.iter_mut().zip(&y.m) {
+        *x += Integer::from(y << shift);
+    }
+}
+
+/// x ← x − y, rounded to the grid of x.
+fn subtract(x: &mut Dyadic, y: &Dyadic) {
+    let shift = y.exp - x.exp;
+    for (x, y) in x.m.iter_mut().zip(&y.m) {
+        *x -= if shift >= 0 { Integer::from(y << shift as u32) } else { Integer::from(y >> shift.unsigned_abs()) };
+    }
+}
+
+/// X 1.
+fn row_sums(x: &Dyadic) -> Dyadic {
+    Dyadic { rows: x.rows, cols: 1, exp: x.exp, m: x.m.chunks(x.cols.max(1)).map(|row| row.iter().sum()).collect() }
+}
+
+/// Columns of z become `p ∘ (z − ⟨p, z⟩)`, rounded to the grid of z.
+fn softmax_product(p: &Dyadic, z: &mut Dyadic) {
+    let (n, shift) = (z.cols, p.exp.unsigned_abs());
+    for i in 0..n {
+        let mut mean = Integer::new();
+        for t in (i..z.m.len()).step_by(n) {
+            mean += &p.m[t] * &z.m[t];
+        }
+        mean >>= shift;
+        for t in (i..z.m.len()).step_by(n) {
+            z.m[t] -= &mean;
+            z.m[t] *= &p.m[t];
+            z.m[t] >>= shift;
+        }
+    }
+}
+
+/// An approximate solution of ∇²f(x) e = r at the accepted point x, which is a minimum across its orbit: no gauge is fixed, as r and
+/// with it every direction is orthogonal to the orbit. `None` when r itself is no direction of positive curvature.
+fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+    let parallel = objective.parallel();
+    let mut e = vec![0.0; r.len()];
+    let (mut residual, mut direction, mut product) = (r.to_vec(), r.to_vec(), vec![0.0; r.len()]);
+    let mut square = dot(&residual, &residual, parallel);
+    let target = tolerance * tolerance * square;
+    let mut steepest = 0.0f64;
+    for iteration in 0..(2 * r.len() + 10).min(MAX_CG) {
+        if square <= target {
+            break;
+        }
+        objective.hessian_product(x, &direction, &mut product);
+        let curvature = dot(&direction, &product, parallel);
+        let length = dot(&direction, &direction, parallel);
+        steepest = steepest.max(curvature / length);
+        if !(curvature > FLAT * steepest * length) {
+            if iteration == 0 {
+                return None;
+            }
+            break;
+        }
+        let alpha = square / curvature;
+        add_scaled(&mut e, alpha, &direction, parallel);
+        add_scaled(&mut residual, -alpha, &product, parallel);
+        let next = dot(&residual, &residual, parallel);
+        let beta = next / square;
+        square = next;
+        zip_with(&mut direction, &residual, parallel, |r, d| r + beta * d);
+    }
+    Some(e)
+}
