@@ -14,7 +14,7 @@ use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
-use crate::solve::{Method, SolveOptions, minimise};
+use crate::solve::{Method, SolveOptions, minimise, refine};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -137,12 +137,18 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
             return Ok(("closed-form", point));
         }
     }
+    let digits = options.digits;
     let bar = progress(None);
     let options = SolveOptions { method: Method::suited_to(problem), ..Default::default() };
     let solution = minimise(problem, &options, &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
     bar.finish_and_clear();
-    let point = solution.map_err(CliError::input)?.point.to_exact();
-    point.map(|p| ("numerical", p)).ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))
+    let point = solution.map_err(CliError::input)?.point;
+    if digits > F64_DIGITS
+        && let Ok(refined) = refine(problem, &point, digits, &mut |_| {})
+    {
+        return Ok(("numerical", refined.point));
+    }
+    point.to_exact().map(|p| ("numerical", p)).ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))
 }
 
 fn exact_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {

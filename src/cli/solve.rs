@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::ValueEnum;
@@ -19,13 +19,14 @@ use crate::certify::{CertifyError, CertifyOptions, Verdict, certify};
 use crate::metrics::point_metrics;
 use crate::problem::{Point, Problem};
 use crate::report::{self, Table, certificate_json, closed_form_json, number};
-use crate::solve::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_observed};
+use crate::solve::{Method, Progress, Refined, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_observed, refine};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     problem: ProblemArgs,
-    /// Significant digits, all guaranteed [default: 15]; when given, a trace carries certified gaps
+    /// Significant digits, all guaranteed [default: 15]; beyond 15 the numerical point is refined to as many; when given, a trace
+    /// carries certified gaps
     #[arg(long, value_name = "D", value_parser = flags::digits, allow_negative_numbers = true)]
     digits: Option<u32>,
     /// What to run
@@ -163,9 +164,18 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
         Err(e) => return Err(CliError::input(e)),
     };
     report.holds &= solution.status == Status::Converged;
-    let exact = solution.point.to_exact().ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))?;
+    let refined = refined(args, problem, &solution)?;
+    report.holds &= refined.as_ref().is_none_or(|(r, _)| r.converged);
+    let exact = match &refined {
+        Some((refined, _)) => refined.point.clone(),
+        None => solution.point.to_exact().ok_or_else(|| CliError::Input("the minimiser left the finite numbers".into()))?,
+    };
     let objective = report::objective_digits(problem, &exact, args.digits()).unwrap_or_else(|| number(solution.objective));
     report.json["numerical"] = numerical_json(problem, &solution, objective);
+    if let Some((refined, seconds)) = &refined {
+        report.json["numerical"]["refinement"] = refinement_json(refined);
+        report.json["numerical"]["seconds"] = json!(solution.seconds + seconds);
+    }
     report::numerical_rows(&mut report.table, &report.json["numerical"]);
     let bar = progress(None);
     bar.set_message("certifying");
@@ -183,9 +193,34 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
         super::trace::write(path, &solution.trace, gaps.as_ref())?;
     }
     if let Some(path) = &args.out {
-        solution.point.write_npz(path).map_err(CliError::input)?;
+        refined.map_or(solution.point, |(r, _)| r.point.to_f64()).write_npz(path).map_err(CliError::input)?;
     }
     Ok(())
+}
+
+/// The minimiser refined to the digits asked, when they are more than a double has, and the seconds that took.
+fn refined(args: &Args, problem: &Problem, solution: &Solution) -> Result<Option<(Refined, f64)>, CliError> {
+    if args.digits() <= DEFAULT_DIGITS || args.method == Choice::Gd || solution.status != Status::Converged {
+        return Ok(None);
+    }
+    let started = Instant::now();
+    let bar = progress(None);
+    let mut on_progress = |digits: u32| bar.set_message(format!("refined to {digits} digits"));
+    let result = refine(problem, &solution.point, args.digits(), &mut on_progress);
+    bar.finish_and_clear();
+    match result {
+        Ok(refined) => Ok(Some((refined, started.elapsed().as_secs_f64()))),
+        // The deep models: their points stay doubles.
+        Err(SolveError::Unsupported(_)) => Ok(None),
+        Err(e) => Err(CliError::input(e)),
+    }
+}
+
+fn refinement_json(refined: &Refined) -> Value {
+    json!({
+        "status": if refined.converged { "converged" } else { "stalled" }, "digits": refined.digits(),
+        "steps": refined.steps, "corrections": refined.corrections,
+    })
 }
 
 fn minimiser_options(args: &Args, problem: &Problem) -> Result<SolveOptions, CliError> {

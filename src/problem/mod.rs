@@ -155,6 +155,15 @@ impl Problem {
     /// # Errors
     /// [`SpecError::TooLarge`] otherwise, before anything of that size is allocated.
     pub fn point_sizes(&self) -> Result<(usize, usize, usize), SpecError> {
-        spec::point_sizes(self)
+        spec::point_sizes(self, size_of::<f64>() as u64)
+    }
+
+    /// As [`Problem::point_sizes`], entries of `bits` bits each.
+    ///
+    /// # Errors
+    /// As [`Problem::point_sizes`].
+    pub fn point_sizes_at(&self, bits: u32) -> Result<(usize, usize, usize), SpecError> {
+        // A GMP integer: its header, its limbs, and the allocator's own.
+        spec::point_sizes(self, u64::from(bits.div_ceil(64)) * 8 + 40)
     }
 }

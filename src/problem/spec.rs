@@ -18,7 +18,7 @@ pub enum SpecError {
     Syntax(String),
     #[error(
         "a point of {classes} classes, {samples} samples and dim {dim} needs {need_gib} GiB with the work on it, more than the \
-         {have_gib} GiB of memory; reduce classes, samples or dim"
+         {have_gib} GiB of memory; reduce classes, samples, dim or digits"
     )]
     TooLarge { classes: u64, samples: u64, dim: u64, need_gib: u64, have_gib: u64 },
 }
@@ -371,11 +371,12 @@ pub(super) fn binomial(n: u64, k: u64) -> Option<u64> {
 /// Vectors of the size of the point that a solver keeps at once (point, gradient, directions, products).
 const WORKING_COPIES: u128 = 12;
 
-pub(super) fn point_sizes(problem: &Problem) -> Result<(usize, usize, usize), SpecError> {
+/// (K, d, N), when [`WORKING_COPIES`] of a point with entries of `entry_bytes` fit in memory.
+pub(super) fn point_sizes(problem: &Problem, entry_bytes: u64) -> Result<(usize, usize, usize), SpecError> {
     let (k, d, n) = (problem.classes() as u128, problem.dim as u128, problem.samples() as u128);
     let hidden = problem.depth() as u128 - 2;
     let entries = k * d + d * n + hidden * d.saturating_mul(d) + 2 * k * n;
-    let need = entries.saturating_mul(8 * WORKING_COPIES);
+    let need = entries.saturating_mul(u128::from(entry_bytes) * WORKING_COPIES);
     let have = memory_limit() as u128;
     if need > have {
         let gib = |bytes: u128| u64::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u64::MAX);

@@ -112,6 +112,12 @@ pub fn numerical_rows(table: &mut Table, value: &Value) {
     let seconds = value["seconds"].as_f64().unwrap_or(0.0);
     let plural = if value["iterations"] == 1 { "" } else { "s" };
     table.row("numerical", &format!("{} after {} iteration{plural}, {seconds:.3} s", text(&value["status"]), value["iterations"]));
+    if let Some(refinement) = value["refinement"].as_object() {
+        let [status, digits, steps] = ["status", "digits", "steps"].map(|name| text(&refinement[name]));
+        let plural = if steps == "1" { "" } else { "s" };
+        let shown = format!("{status}, {digits} digits after {steps} Newton step{plural}");
+        table.row("  refinement", &shown);
+    }
     table.row("  objective", &text(&value["objective"]));
     table.row("  gradient norm", &measured(&value["gradient_norm"]));
     for (name, metric) in value["metrics"].as_object().into_iter().flatten() {

@@ -14,12 +14,27 @@ pub struct Refined {
     pub point: ExactPoint,
     /// Whether the Newton corrections fell below the digits asked; otherwise the point is the most accurate one reached.
     pub converged: bool,
-    /// −log2 of the estimated distance from the exact stationary point, in the largest entry. An estimate: [`certify`](crate::certify::certify) proves.
+    /// −log2 of the estimated distance from the exact stationary point, in the largest entry. An estimate:
+    /// [`certify`](crate::certify::certify) proves.
     pub bits: u32,
     /// Newton steps, each at twice the accuracy of the one before.
     pub steps: u32,
     /// Corrections of a Newton step, each solved in double precision against an exact residual.
     pub corrections: u32,
+}
+
+/// Exponents of the grids and their sums stay far inside an i32.
+const MAX_DIGITS: u32 = 10_000_000;
+
+impl Refined {
+    /// [`Refined::bits`] in decimal digits.
+    pub fn digits(&self) -> u32 {
+        decimal(self.bits)
+    }
+}
+
+fn decimal(bits: u32) -> u32 {
+    (f64::from(bits) / std::f64::consts::LOG2_10) as u32
 }
 
 /// Bits of the grid of a step beyond the bits it aims at.
@@ -30,6 +45,8 @@ const FIRST_BITS: u32 = 128;
 const CONSTANT: i64 = 16;
 /// Bits kept when entries are cut to what a correction can feel.
 const SLACK: i32 = 8;
+/// Bits above the grid, and log2 N, that rounding may reach in a residual.
+const ROUNDING: i64 = 10;
 /// Conjugate gradients stop at this relative residual: near what double precision gives.
 const CG_TOLERANCE: f64 = 1e-13;
 /// Curvature below this share of the largest one met is rounding: the direction lies along the orbit.
@@ -50,10 +67,13 @@ const LEAST_GAIN: i64 = 3;
 ///
 /// Hypotheses: plain model with MSE, cross-entropy or label smoothing; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
 /// definite across the orbit. Guarantee: none about the point, which [`certify`](crate::certify::certify) takes to a claim; the
-/// same bytes for any number of threads. Memory: about 16 copies of the point at 3.33 `digits` + 50 bits an entry.
+/// same bytes for any number of threads. Memory: at most a dozen copies of the point at
+/// 3.33 `digits` + 50 bits an entry (refused beyond the machine's memory).
+///
+/// `progress` is told the digits reached after each step.
 ///
 /// # Errors
-/// [`SolveError`] for other models, a start of the wrong shape or with entries that are not finite.
+/// [`SolveError`] for other models, digits beyond ten million, sizes beyond memory, a start of the wrong shape or with entries that are not finite.
 ///
 /// ```
 /// use ufm::{problem::Problem, solve::{SolveOptions, minimise, refine}};
@@ -63,6 +83,11 @@ const LEAST_GAIN: i64 = 3;
 /// assert!(refined.converged && refined.bits > 332);
 /// ```
 pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn FnMut(u32)) -> Result<Refined, SolveError> {
+    if digits == 0 || digits > MAX_DIGITS {
+        return Err(SolveError::Option { option: "digits", value: digits.to_string(), allowed: "1 to 10000000" });
+    }
+    let grid = (f64::from(digits) * std::f64::consts::LOG2_10).ceil() as u32 + GUARD / 2;
+    problem.point_sizes_at(grid + GUARD)?;
     let plain = Plain::new(problem).map_err(|e| match e {
         PlainError::Spec(e) => SolveError::Spec(e),
         _ => SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing".into()),
@@ -72,7 +97,6 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     let not_finite =
         || SolveError::Option { option: "start", value: "a point with an entry that is not finite".into(), allowed: "finite entries" };
     let point = start.to_exact().ok_or_else(not_finite)?;
-    let grid = (f64::from(digits) * std::f64::consts::LOG2_10).ceil() as u32 + GUARD / 2;
     Ok(Search::new(plain, objective, point, grid).run(progress))
 }
 
@@ -156,7 +180,7 @@ impl Search {
         while let Some(step) = self.newton(bits) {
             steps += 1;
             let next = step.reached(bits);
-            progress(next);
+            progress(decimal(next));
             if next <= reached {
                 break;
             }
@@ -187,8 +211,9 @@ impl Search {
         let (mut left, mut scale) = (first, None);
         let mut delta = self.x.zeros(grid);
         loop {
-            // Below the square of the correction the linear model says nothing, below the grid neither does the residual.
-            let useful = scale.map_or(i64::MIN, |scale: i64| (2 * first - scale).max(scale + i64::from(grid) + ON_GRID));
+            // What conjugate gradients may chase: not the rounding of the residual, nor what the linear model leaves out.
+            let beyond = scale.map_or(i64::MIN, |scale: i64| (2 * first - scale).max(scale + i64::from(grid) + ON_GRID));
+            let useful = beyond.max(i64::from(grid) + i64::from(self.plain.n.ilog2()) + ROUNDING);
             let tolerance = CG_TOLERANCE.max(2f64.powi((useful - left).clamp(-1000, -1) as i32));
             let e = self.correction(&x, &residual, left, grid, tolerance)?;
             self.corrections += 1;

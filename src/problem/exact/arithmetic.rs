@@ -129,35 +129,44 @@ impl Dyadic {
     }
 }
 
+/// Entries of products from which a second thread pays.
+const PARALLEL: usize = 1 << 11;
+
 /// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows.
 pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     let len = a.cols;
     debug_assert_eq!(len, b.cols);
-    let exp = a.exp + b.exp;
-    let (rows, cols) = (a.rows, b.rows);
     if let (Some((x, mx)), Some((y, my))) = (a.small(), b.small()) {
         let fits = (mx as u128 * my as u128).checked_mul(len.max(1) as u128).is_some_and(|bound| bound < 1 << 127);
         if fits {
-            let row = |i: usize| {
-                let x = &x[i * len..(i + 1) * len];
-                (0..cols).map(move |j| (x, j)).map(|(x, j)| {
-                    let y = &y[j * len..(j + 1) * len];
-                    Integer::from(x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum::<i128>())
-                })
-            };
-            let m = (0..rows).into_par_iter().flat_map_iter(row).collect();
-            return Dyadic { rows, cols, exp, m };
+            return entrywise(a, b, |i, j| {
+                let (x, y) = (&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
+                Integer::from(x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum::<i128>())
+            });
         }
     }
-    let entry = |i: usize, j: usize| {
+    entrywise(a, b, |i, j| {
         let mut sum = Integer::new();
-        for t in 0..len {
-            sum += &a.m[i * len + t] * &b.m[j * len + t];
+        for (x, y) in a.m[i * len..(i + 1) * len].iter().zip(&b.m[j * len..(j + 1) * len]) {
+            sum += x * y;
         }
         sum
+    })
+}
+
+/// The matrix of `entry(i, j)` over rows i of A and j of B, with the exponent of their product.
+fn entrywise(a: &Dyadic, b: &Dyadic, entry: impl Fn(usize, usize) -> Integer + Sync) -> Dyadic {
+    let (rows, cols) = (a.rows, b.rows);
+    let row = |i: usize| {
+        let entry = &entry;
+        (0..cols).map(move |j| entry(i, j))
     };
-    let m = (0..rows).into_par_iter().flat_map_iter(|i| (0..cols).map(move |j| entry(i, j))).collect();
-    Dyadic { rows, cols, exp, m }
+    let m = if rows * cols * a.cols < PARALLEL {
+        (0..rows).flat_map(row).collect()
+    } else {
+        (0..rows).into_par_iter().flat_map_iter(row).collect()
+    };
+    Dyadic { rows, cols, exp: a.exp + b.exp, m }
 }
 
 /// Sum of dyadic matrices of one shape, exactly.

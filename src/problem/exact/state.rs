@@ -11,6 +11,9 @@ use crate::scalar::Ball;
 /// Logits beyond ±2^40 are not evaluated for cross-entropy: their exponentials say nothing.
 const LOGIT_BITS: i64 = 40;
 
+/// Exponentials times their squared bits from which a second thread pays.
+const PARALLEL_COST: usize = 1 << 22;
+
 /// A point, its exact logits, and (CE) its softmax to a stated accuracy.
 pub(crate) struct State<'a> {
     pub plain: &'a Plain,
@@ -55,7 +58,9 @@ impl Softmax {
             let p: Vec<Float> = e.into_iter().map(|e| e / &s).collect();
             (p, s.ln())
         };
-        let (p, loss) = (0..plain.n).into_par_iter().map(column).unzip();
+        let cost = plain.k * plain.n * (w as usize).pow(2);
+        let (p, loss) =
+            if cost < PARALLEL_COST { (0..plain.n).map(column).unzip() } else { (0..plain.n).into_par_iter().map(column).unzip() };
         Some(Softmax { p, loss })
     }
 }
