@@ -389,7 +389,7 @@ fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], toleranc
         let curvature = dot(&direction, &product, parallel);
         let length = dot(&direction, &direction, parallel);
         steepest = steepest.max(curvature / length);
-        if !(curvature > FLAT * steepest * length) {
+        if curvature.is_nan() || curvature <= FLAT * steepest * length {
             if iteration == 0 {
                 return None;
             }
