@@ -80,8 +80,8 @@ impl Exact {
     fn norm(&self) -> Float {
         let moduli = self.abs().entries;
         let column = |j| (0..moduli.nrows()).fold(Float::new(self.prec), |sum, i| sum + &moduli[(i, j)]);
-        // MPFR's maximum would drop a NaN.
-        (0..moduli.ncols()).map(column).fold(Float::new(self.prec), |max, x| if x <= max { max } else { x })
+        // A NaN stays: MPFR's own maximum would drop it.
+        (0..moduli.ncols()).map(column).fold(Float::new(self.prec), |max, x| if max.is_nan() || x <= max { max } else { x })
     }
 }
 
