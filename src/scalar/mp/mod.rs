@@ -20,14 +20,14 @@ pub use precision::{PRECISIONS, PrecisionError};
 /// infinities and signed zeros follow IEEE 754. There are no subnormal numbers: the smallest positive number is about
 /// 2^-(2^30), and the result of an operation below half of it is zero.
 ///
-/// Every `f32` and `f64` is a number of this type: `P` is at least 53, which the compiler checks.
+/// Every `f32` and `f64` is a number of this type: `P` is from 53 to 2^24, which the compiler checks.
 ///
 /// The type is a scalar of faer ([`RealField`](::faer::traits::RealField)) and of nalgebra
 /// ([`RealField`](::nalgebra::RealField)), so their decompositions run at any precision.
 ///
 /// ```
 /// use faer::{Mat, Side};
-/// use ufm::scalar::Mp;
+/// use ufm::{linalg::residual, scalar::Mp};
 /// let two = Mp::<256>::from(2.0);
 /// let root = faer::traits::math_utils::sqrt(&two);
 /// assert!(format!("{root:.45}").starts_with("1.4142135623730950488016887242096980785696718"));
@@ -35,7 +35,7 @@ pub use precision::{PRECISIONS, PrecisionError};
 /// let one = Mp::<256>::from(1.0);
 /// let gram = Mat::from_fn(2, 2, |i, j| if i == j { two.clone() } else { one.clone() });
 /// let factor = gram.llt(Side::Lower).unwrap();
-/// assert_eq!(factor.L()[(0, 0)], root);
+/// assert!(residual::cholesky(gram.as_ref(), factor.L()) < residual::LINEAR_THRESHOLD);
 /// ```
 #[derive(Clone, PartialEq, PartialOrd)]
 #[repr(transparent)]
@@ -45,15 +45,16 @@ pub struct Mp<const P: u32>(
 );
 
 impl<const P: u32> Mp<P> {
-    // Below 53 bits a conversion from f64, which faer and nalgebra take for exact, would round.
-    const HOLDS_F64: () = assert!(P >= f64::MANTISSA_DIGITS && P <= rug::float::prec_max(), "Mp<P> needs 53 bits or more");
+    // Below 53 bits a conversion from f64, which faer and nalgebra take for exact, would round; up to 2^24 bits no exponent that is
+    // formed with P leaves MPFR's range.
+    const VALID: () = assert!(P >= f64::MANTISSA_DIGITS && P <= 1 << 24, "Mp<P> has from 53 to 2^24 bits");
 
     /// Rounds to nearest what MPFR can round: the value of a number or of an incomplete computation.
     fn nearest<T>(value: T) -> Self
     where
         Float: rug::Assign<T> + rug::ops::AssignRound<T, Round = rug::float::Round, Ordering = std::cmp::Ordering>,
     {
-        let () = Self::HOLDS_F64;
+        let () = Self::VALID;
         Mp(Float::with_val(P, value))
     }
 
@@ -123,7 +124,7 @@ from_rounded! { i64 u64 &Integer &Rational &Float }
 /// Rounded to nearest.
 impl<const P: u32> From<Float> for Mp<P> {
     fn from(mut value: Float) -> Self {
-        let () = Self::HOLDS_F64;
+        let () = Self::VALID;
         value.set_prec(P);
         Mp(value)
     }
