@@ -45,16 +45,16 @@ const FIRST_BITS: u32 = 128;
 const CONSTANT: i64 = 16;
 /// Bits kept when entries are cut to what a correction can feel.
 const SLACK: i32 = 8;
-/// Bits above the grid, and log2 N, that rounding may reach in a residual.
-const ROUNDING: i64 = 10;
-/// Conjugate gradients stop at this relative residual: near what double precision gives.
+/// Bits, and log2 N, that rounding may reach above the grid of a residual.
+const ROUNDING: i64 = 16;
+/// Bits one solve in double precision is asked for, and the relative residual it can be asked for at most.
+const LEAF: i64 = 43;
 const CG_TOLERANCE: f64 = 1e-13;
+/// Relative residual that shows the size of a correction.
+const PROBE: f64 = 1e-2;
 /// Curvature below this share of the largest one met is rounding: the direction lies along the orbit.
 const FLAT: f64 = 1e-14;
 const MAX_CG: usize = 20_000;
-/// A residual within these many bits of what a unit of the grid is worth counts as solved: rounding accounts for it, and the bits
-/// aimed at are GUARD above.
-const ON_GRID: i64 = GUARD as i64 / 2;
 /// A correction that gains fewer bits ends a Newton step.
 const LEAST_GAIN: i64 = 3;
 
@@ -200,38 +200,49 @@ impl Search {
         for block in self.x.each_mut() {
             *block = block.clone().rounded(grid);
         }
-        let (at, mut residual) = self.linearise(bits + GUARD)?;
+        let (at, residual) = self.linearise(bits + GUARD)?;
         let layout = self.objective.layout().clone();
         let x = self.x.to_f64(&layout, 0);
         self.objective.value_gradient(&x, &mut vec![0.0; x.len()]);
         self.objective.accept();
-        let Some(first) = residual.log2() else {
-            return Some(Step { correction: i64::from(bits), solved: i64::from(bits) });
+        let bits = i64::from(bits);
+        let probe = self.correction(&x, &residual, PROBE)?.0.log2();
+        let Some(correction) = probe.map(|log2| -log2).filter(|&c| c < bits) else {
+            return Some(Step { correction: bits, solved: bits });
         };
-        let (mut left, mut scale) = (first, None);
-        let mut delta = self.x.zeros(grid);
-        loop {
-            // What conjugate gradients may chase: not the rounding of the residual, nor what the linear model leaves out.
-            let beyond = scale.map_or(i64::MIN, |scale: i64| (2 * first - scale).max(scale + i64::from(grid) + ON_GRID));
-            let useful = beyond.max(i64::from(grid) + i64::from(self.plain.n.ilog2()) + ROUNDING);
-            let tolerance = CG_TOLERANCE.max(2f64.powi((useful - left).clamp(-1000, -1) as i32));
-            let e = self.correction(&x, &residual, left, grid, tolerance)?;
-            self.corrections += 1;
-            // The residual over the correction: what a unit of the grid is worth.
-            let scale = *scale.get_or_insert(first - e.log2().unwrap_or(grid.into()));
-            self.advance(&at, &e, &mut residual, grid);
-            delta.each_mut().zip(e.each()).for_each(|(delta, e)| add(delta, e));
-            let now = residual.log2().unwrap_or(scale + i64::from(grid));
-            let gain = left - now;
-            left = now;
-            let correction = scale - first;
-            let on_grid = left <= scale + i64::from(grid) + ON_GRID || correction >= i64::from(bits);
-            let solved = if on_grid { i64::from(bits) } else { first - left };
-            if on_grid || solved >= correction || gain < LEAST_GAIN {
-                self.x.each_mut().zip(delta.each()).for_each(|(x, delta)| add(x, delta));
-                return (solved >= LEAST_GAIN && correction > 0).then_some(Step { correction, solved });
-            }
+        // Newton's method squares the error: more of the correction than its own size means nothing, nor what falls below the grid.
+        let wanted = correction.min(bits + CONSTANT - correction);
+        if wanted < LEAST_GAIN {
+            return None;
         }
+        let (delta, solved) = self.solve(&at, &x, &residual, wanted)?;
+        self.x.each_mut().zip(delta.each()).for_each(|(x, delta)| accumulate(x, delta, Sign::Plus));
+        Some(Step { correction, solved })
+    }
+
+    /// δ with N ∇²f(x) δ = r up to 2^-wanted of r, and the bits really reached. `None` when r is no direction of positive curvature.
+    ///
+    /// Half of the bits, the residual of that, the other half: the residual at full length is formed once, at half length twice, and
+    /// so on down to what double precision solves.
+    fn solve(&mut self, at: &Linearised, x: &[f64], residual: &Blocks, wanted: i64) -> Option<(Blocks, i64)> {
+        if wanted <= LEAF {
+            self.corrections += 1;
+            return self.correction(x, residual, CG_TOLERANCE.max(2f64.powi(-(wanted as i32))));
+        }
+        let top = residual.log2()?;
+        let leaves = (wanted + LEAF - 1) / LEAF;
+        let (mut delta, first) = self.solve(at, x, residual, LEAF * (leaves / 2))?;
+        let grid = (top - wanted - i64::from(self.plain.n.ilog2()) - ROUNDING) as i32;
+        let rest = self.advance(at, &delta, residual, grid);
+        let gained = top - rest.log2().unwrap_or(top - wanted);
+        if gained >= wanted || gained < LEAST_GAIN {
+            return Some((delta, gained.min(first)));
+        }
+        let (rest, solved) = self.solve(at, x, &rest, wanted - gained)?;
+        for (delta, rest) in delta.each_mut().zip(rest.each()) {
+            *delta = sum(delta, rest);
+        }
+        Some((delta, gained + solved))
     }
 
     /// −N ∇f on the grid 2^-work, with what Hessian products need.
@@ -241,9 +252,9 @@ impl Search {
         let state = State::new(plain, &point, work)?;
         let loss = state.residual().0.rounded(grid);
         let mut residual = x.zeros(grid);
-        subtract(&mut residual.w, &rows_times_rows(&loss, &x.h));
-        subtract(&mut residual.h, &rows_times_rows(&x.w.transpose(), &loss.transpose()));
-        residual.b.iter_mut().for_each(|b| subtract(b, &row_sums(&loss)));
+        accumulate(&mut residual.w, &rows_times_rows(&loss, &x.h), Sign::Minus);
+        accumulate(&mut residual.h, &rows_times_rows(&x.w.transpose(), &loss.transpose()), Sign::Minus);
+        residual.b.iter_mut().for_each(|b| accumulate(b, &row_sums(&loss), Sign::Minus));
         self.subtract_penalties(&mut residual, x);
         let probabilities = (!plain.mse).then(|| {
             let (peak, floor) = (state.grid_target(true), state.grid_target(false));
@@ -256,47 +267,46 @@ impl Search {
         Some((Linearised { loss, probabilities }, residual))
     }
 
-    /// Subtracts N λ_W X_W, N λ_H X_H and N λ_b X_b, whose grid is that of the target or coarser.
+    /// Subtracts N λ_W X_W, N λ_H X_H and N λ_b X_b.
     fn subtract_penalties(&self, from: &mut Blocks, x: &Blocks) {
         let plain = &self.plain;
         let zero = Rational::new();
         let lambdas = [&plain.lambda_w, &plain.lambda_h, plain.lambda_b().unwrap_or(&zero)];
         for ((target, x), lambda) in from.each_mut().zip(x.each()).zip(lambdas) {
             let weight = Rational::from(lambda * Integer::from(plain.n));
-            let shift = (x.exp - target.exp) as u32;
-            for (t, x) in target.m.iter_mut().zip(&x.m) {
-                *t -= (Integer::from(x * weight.numer()) << shift).div_rem_round(weight.denom().clone()).0;
-            }
+            let m = x.m.iter().map(|m| Integer::from(m * weight.numer())).collect();
+            let mut scaled = Dyadic { m, ..*x }.rounded(target.exp);
+            scaled.m.iter_mut().for_each(|m| *m /= weight.denom());
+            accumulate(target, &scaled, Sign::Minus);
         }
     }
 
-    /// An approximate solution e of N ∇²f(x) e = r from double precision, r near 2^left: entries of 53 bits on the grid or coarser.
-    fn correction(&mut self, x: &[f64], residual: &Blocks, left: i64, grid: i32, tolerance: f64) -> Option<Blocks> {
+    /// An approximate solution e of N ∇²f(x) e = r from double precision, entries of 53 bits, and −log2 of the residual it leaves.
+    fn correction(&mut self, x: &[f64], residual: &Blocks, tolerance: f64) -> Option<(Blocks, i64)> {
         let layout = self.objective.layout().clone();
-        let mut r = residual.to_f64(&layout, -left);
+        let Some(size) = residual.log2() else { return Some((residual.zeros(0), i64::from(i32::MAX))) };
+        let mut r = residual.to_f64(&layout, -size);
         r.iter_mut().for_each(|r| *r /= self.plain.n as f64);
-        let mut point = layout.point(&conjugate_gradients(&mut self.objective, x, &r, tolerance)?);
+        let (e, left) = conjugate_gradients(&mut self.objective, x, &r, tolerance)?;
+        let mut point = layout.point(&e);
         point.snap();
         let ExactPoint { mut factors, h, b } = point.to_exact()?;
         let mut e = Blocks { w: factors.remove(0), h, b };
-        for block in e.each_mut() {
-            block.exp += left as i32;
-            *block = std::mem::replace(block, empty()).rounded_below(grid);
-        }
-        Some(e)
+        e.each_mut().for_each(|block| block.exp += size as i32);
+        Some((e, -left.log2().ceil() as i64))
     }
 
-    /// r ← r − N ∇²f(x) e on the grid:
+    /// r − N ∇²f(x) e on the grid 2^grid:
     ///
     /// `Ż = E_W H + W E_H + e_b 1ᵀ`, `S = N L''(Z)[Ż]`, and the blocks of the product are `S Hᵀ + R E_Hᵀ + N λ_W E_W`,
     /// `Wᵀ S + E_Wᵀ R + N λ_H E_H`, `S 1 + N λ_b e_b`, where R = N ∇L(Z).
-    fn advance(&self, at: &Linearised, e: &Blocks, residual: &mut Blocks, grid: i32) {
+    fn advance(&self, at: &Linearised, e: &Blocks, residual: &Blocks, grid: i32) -> Blocks {
         // An entry of x, R or p that meets e need not be finer than the grid over the size of e.
         let coarse = (grid - e.log2().unwrap_or(0) as i32 - SLACK).min(-SLACK);
         let cut = |x: &Dyadic| x.clone().rounded_below(coarse);
         let (w, h, loss) = (cut(&self.x.w), cut(&self.x.h), cut(&at.loss));
         let mut z = rows_times_rows(&e.w, &h.transpose()).rounded(grid);
-        add(&mut z, &rows_times_rows(&w, &e.h.transpose()).rounded(grid));
+        accumulate(&mut z, &rows_times_rows(&w, &e.h.transpose()), Sign::Plus);
         if let Some(b) = &e.b {
             let b = b.clone().rounded(grid);
             for (row, b) in z.m.chunks_mut(self.plain.n).zip(&b.m) {
@@ -306,12 +316,15 @@ impl Search {
         if let Some(p) = &at.probabilities {
             softmax_product(&cut(p), &mut z);
         }
-        subtract(&mut residual.w, &rows_times_rows(&z, &h));
-        subtract(&mut residual.w, &rows_times_rows(&loss, &e.h));
-        subtract(&mut residual.h, &rows_times_rows(&w.transpose(), &z.transpose()));
-        subtract(&mut residual.h, &rows_times_rows(&e.w.transpose(), &loss.transpose()));
-        residual.b.iter_mut().for_each(|b| subtract(b, &row_sums(&z)));
-        self.subtract_penalties(residual, e);
+        let round = |x: &Dyadic| x.clone().rounded(grid);
+        let mut rest = Blocks { w: round(&residual.w), h: round(&residual.h), b: residual.b.as_ref().map(round) };
+        accumulate(&mut rest.w, &rows_times_rows(&z, &h), Sign::Minus);
+        accumulate(&mut rest.w, &rows_times_rows(&loss, &e.h), Sign::Minus);
+        accumulate(&mut rest.h, &rows_times_rows(&w.transpose(), &z.transpose()), Sign::Minus);
+        accumulate(&mut rest.h, &rows_times_rows(&e.w.transpose(), &loss.transpose()), Sign::Minus);
+        rest.b.iter_mut().for_each(|b| accumulate(b, &row_sums(&z), Sign::Minus));
+        self.subtract_penalties(&mut rest, e);
+        rest
     }
 }
 
@@ -330,24 +343,29 @@ impl Step {
     }
 }
 
-fn empty() -> Dyadic {
-    Dyadic { rows: 0, cols: 0, exp: 0, m: vec![] }
-}
-
-/// x ← x + y, the grid of x no coarser than that of y.
-fn add(x: &mut Dyadic, y: &Dyadic) {
-    let shift = (y.exp - x.exp) as u32;
-    for (x, y) in x.m.iter_mut().zip(&y.m) {
-        *x += Integer::from(y << shift);
-    }
-}
-
-/// x ← x − y, rounded to the grid of x.
-fn subtract(x: &mut Dyadic, y: &Dyadic) {
+/// x ← x ± y, y cut to the grid of x.
+fn accumulate(x: &mut Dyadic, y: &Dyadic, sign: Sign) {
     let shift = y.exp - x.exp;
     for (x, y) in x.m.iter_mut().zip(&y.m) {
-        *x -= if shift >= 0 { Integer::from(y << shift as u32) } else { Integer::from(y >> shift.unsigned_abs()) };
+        let y = if shift >= 0 { Integer::from(y << shift as u32) } else { Integer::from(y >> shift.unsigned_abs()) };
+        match sign {
+            Sign::Plus => *x += y,
+            Sign::Minus => *x -= y,
+        }
     }
+}
+
+#[derive(Clone, Copy)]
+enum Sign {
+    Plus,
+    Minus,
+}
+
+/// x + y exactly, on the finer of the two grids.
+fn sum(x: &Dyadic, y: &Dyadic) -> Dyadic {
+    let mut total = x.clone().rounded(x.exp.min(y.exp));
+    accumulate(&mut total, y, Sign::Plus);
+    total
 }
 
 /// X 1.
@@ -372,14 +390,15 @@ fn softmax_product(p: &Dyadic, z: &mut Dyadic) {
     }
 }
 
-/// An approximate solution of ∇²f(x) e = r at the accepted point x, which is a minimum across its orbit: no gauge is fixed, as r and
+/// An approximate solution of ∇²f(x) e = r, r not zero, and its relative residual, at the accepted point x, which is a minimum across its orbit: no gauge is fixed, as r and
 /// with it every direction is orthogonal to the orbit. `None` when r itself is no direction of positive curvature.
-fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], tolerance: f64) -> Option<(Vec<f64>, f64)> {
     let parallel = objective.parallel();
     let mut e = vec![0.0; r.len()];
     let (mut residual, mut direction, mut product) = (r.to_vec(), r.to_vec(), vec![0.0; r.len()]);
     let mut square = dot(&residual, &residual, parallel);
-    let target = tolerance * tolerance * square;
+    let start = square;
+    let target = tolerance * tolerance * start;
     let mut steepest = 0.0f64;
     for iteration in 0..(2 * r.len() + 10).min(MAX_CG) {
         if square <= target {
@@ -403,5 +422,5 @@ fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], toleranc
         square = next;
         zip_with(&mut direction, &residual, parallel, |r, d| r + beta * d);
     }
-    Some(e)
+    Some((e, (square / start).sqrt()))
 }
