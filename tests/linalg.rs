@@ -84,3 +84,11 @@ fn not_finite_is_refused() {
         assert!(thin_svd(a.as_ref()).is_none() && eigh(a.as_ref()).is_none());
     }
 }
+
+#[test]
+fn empty_matrices_factor() {
+    let (values, vectors) = eigh(Mat::<f64>::zeros(0, 0).as_ref()).unwrap();
+    assert_eq!((values.len(), vectors.shape()), (0, (0, 0)));
+    let (u, s, v) = thin_svd(Mat::<f64>::zeros(3, 0).as_ref()).unwrap();
+    assert_eq!((u.shape(), s.len(), v.shape()), ((3, 0), 0, (0, 0)));
+}

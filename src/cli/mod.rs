@@ -3,7 +3,6 @@
 
 mod certify;
 mod flags;
-mod npz;
 mod problem;
 mod solve;
 mod trace;

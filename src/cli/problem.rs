@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CliError, flags, npz};
+use super::{CliError, flags};
 use crate::problem::{Point, PointError, Problem, RawSpec};
 
 /// Problem files beyond this are refused unread.
@@ -131,9 +131,8 @@ pub(super) fn read_problem(path: &Path) -> Result<Loaded, CliError> {
 pub(super) fn read_point(path: &Path, problem: &Problem) -> Result<Point, CliError> {
     let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", path.display()));
     problem.point_sizes().map_err(|e| at(&e))?;
-    npz::check_headers(path).map_err(|e| at(&e))?;
     Point::read_npz(path, problem).map_err(|e| match &e {
-        PointError::Array { .. } => at(&e),
+        PointError::Array { .. } | PointError::Header(_) => at(&e),
         PointError::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => {
             at(&"truncated: an array ends before its entries do")
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod exact;
 pub mod loss;
+pub(crate) mod npz;
 mod objective;
 mod point;
 mod spec;

@@ -45,6 +45,8 @@ pub struct ExactPoint {
 pub enum PointError {
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Header(String),
     #[error("array `{name}`: {reason}")]
     Array { name: String, reason: String },
     #[error("{path} already exists; choose another name or remove it first")]
@@ -149,6 +151,7 @@ impl Point {
     /// checked against the problem before an array is read.
     pub fn read_npz(path: &Path, problem: &Problem) -> Result<Self, PointError> {
         let (k, d, n) = problem.point_sizes().map_err(|e| array_error("H", e.to_string()))?;
+        super::npz::check_headers(path).map_err(PointError::Header)?;
         let io = |source| PointError::Io { path: path.display().to_string(), source };
         let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(File::open(path).map_err(io)?)).map_err(io)?;
         let depth = problem.depth();

@@ -13,7 +13,7 @@ const MAX_NESTING: u32 = 2;
 const MAX_ENTRIES: u64 = 1 << 48;
 
 /// Refuses archives that are not npz files and npy headers that no plain array has.
-pub(super) fn check_headers(path: &Path) -> Result<(), String> {
+pub(crate) fn check_headers(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let not_npz = |e: ZipError| format!("not an npz file ({e})");
     let mut archive = ZipArchive::new(std::io::BufReader::new(file)).map_err(not_npz)?;
