@@ -332,3 +332,13 @@ fn every_example_solves_and_certifies() {
         }
     }
 }
+
+#[test]
+fn verify_writes_a_page_and_overwrites_none() {
+    let desk = Desk::new();
+    let run = desk.ufm("verify mse-simplex-etf --digits 30 --report page.html");
+    assert_eq!(run.code, 0);
+    let page = desk.text("page.html");
+    assert!(page.contains("mse-simplex-etf") && page.contains("global optimality") && page.ends_with("</html>\n"));
+    assert!(desk.ufm("verify mse-simplex-etf --digits 30 --report page.html").refusal().contains("already exists"));
+}

@@ -132,6 +132,11 @@ fn check_output(path: &std::path::Path) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Writes a page, never over a file that exists.
+fn write_page(path: &std::path::Path, page: &crate::report::html::Page) -> Result<(), CliError> {
+    crate::problem::write_new(path, |file| file.write_all(page.render().as_bytes())).map_err(CliError::input)
+}
+
 /// A bar or spinner on standard error, shown only on a terminal.
 fn progress(length: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {

@@ -1,9 +1,11 @@
 //! `ufm verify`: every registered theorem against its evidence.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
-use super::{CliError, flags, print_json, print_text, progress};
-use crate::report::theorem_table;
+use super::{CliError, check_output, flags, print_json, print_text, progress};
+use crate::report::{theorem_page, theorem_table};
 use crate::theorem::{Finding, Theorem, TheoremReport, ledger, registry};
 
 #[derive(clap::Args)]
@@ -17,6 +19,9 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Write a page for reading: one HTML file that needs no network
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// List the theorems with their statements and sources
     #[arg(long)]
     list: bool,
@@ -41,6 +46,7 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     if digits < LEAST_DIGITS {
         return Err(CliError::Input(format!("--digits {digits} is not allowed here: an integer from {LEAST_DIGITS} to 10000")));
     }
+    args.report.iter().try_for_each(|path| check_output(path))?;
     let bar = progress(Some(theorems.iter().map(|t| t.problems.len() as u64).sum()));
     let mut reports: Vec<TheoremReport> = vec![];
     for theorem in &theorems {
@@ -48,6 +54,9 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
         reports.push(theorem.verify(digits, &mut || bar.inc(1)).map_err(CliError::Input)?);
     }
     bar.finish_and_clear();
+    if let Some(path) = &args.report {
+        super::write_page(path, &theorem_page(&reports, digits))?;
+    }
     let holds = reports.iter().all(|r| r.finding == Finding::Proved);
     if args.json {
         let verdict = overall(&reports);

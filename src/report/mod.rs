@@ -1,9 +1,10 @@
 //! What people and programs read: aligned tables and JSON.
 
+pub mod html;
 mod json;
 mod table;
 mod theorems;
 
 pub use json::{bits, certificate_json, closed_form_json, gap_text, number, objective_digits};
 pub use table::{Table, certificate_rows, closed_form_rows, numerical_rows, problem_rows};
-pub use theorems::theorem_table;
+pub use theorems::{theorem_page, theorem_table};

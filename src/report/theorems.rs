@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::html::{Axis, Cell, Page, Plot, Series};
 use crate::theorem::{ClaimReport, Finding, TheoremReport};
 
 /// One block per theorem, one aligned line per claim: instances, worst deviation, digits, verdict.
@@ -32,4 +33,68 @@ pub fn theorem_table(reports: &[TheoremReport], digits: u32) -> String {
 
 fn worst(c: &ClaimReport) -> String {
     c.worst_text().unwrap_or_else(|| "-".into())
+}
+
+/// The page of `ufm verify --report`: the theorem table, then each theorem with its claims and evidence.
+pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
+    let proved = reports.iter().filter(|r| r.finding == Finding::Proved).count();
+    let lead =
+        format!("{proved} of {} theorems hold on their grids of problems; closed forms were compared to {digits} digits.", reports.len());
+    let mut page = Page::new("Theorems of neural collapse against their evidence", &lead);
+    page.section("Theorems");
+    let verdict = |finding: &Finding| Cell::Verdict(finding.name().into(), *finding == Finding::Proved);
+    let text = |value: &str| Cell::Text(value.into());
+    let rows: Vec<Vec<Cell>> = reports
+        .iter()
+        .map(|r| {
+            let conditional = if r.conditional { "yes" } else { "no" };
+            vec![text(r.id), verdict(&r.finding), text(r.trust.name()), text(conditional), Cell::Number(r.claims.len().to_string())]
+        })
+        .collect();
+    page.table("Verdict and trust of each theorem", &["theorem", "verdict", "trust", "conditional", "claims"], &rows);
+    page.paragraph(
+        "certified: rigorous enclosures, and certificates that the independent checker accepted in this run. measured: what decides is \
+         measured in floating point. A conditional theorem assumes something that is measured, never presumed.",
+    );
+    let mut series: Vec<Series> = vec![];
+    for (i, r) in reports.iter().enumerate() {
+        for c in &r.claims {
+            let Some(worst) = c.worst.as_ref().filter(|w| **w > 0) else { continue };
+            let point = ((i + 1) as f64, worst.to_f64());
+            match series.iter_mut().find(|s| s.name == c.claim) {
+                Some(s) => s.points.push(point),
+                None => series.push(Series::points(c.claim, vec![point])),
+            }
+        }
+    }
+    if !series.is_empty() {
+        let title = "Worst deviation of each claim (those that hold exactly are not shown)".into();
+        page.plot(&Plot { title, x: Axis::linear("theorem, in the order of the table"), y: Axis::log("deviation"), series });
+    }
+    for r in reports {
+        page.section(r.id);
+        page.paragraph(r.statement);
+        page.paragraph(&format!("Source: {}", r.source));
+        let rows: Vec<Vec<Cell>> = r
+            .claims
+            .iter()
+            .map(|c| {
+                let held = c.digits().map_or_else(|| "exact".into(), |d| d.to_string());
+                let why = match &c.finding {
+                    Finding::Proved => String::new(),
+                    Finding::Refuted(why) | Finding::Undecided(why) => why.clone(),
+                };
+                vec![
+                    text(c.claim),
+                    Cell::Number(c.instances.to_string()),
+                    Cell::Number(worst(c)),
+                    Cell::Number(if c.worst.is_some() { held } else { "-".into() }),
+                    verdict(&c.finding),
+                    Cell::Text(why),
+                ]
+            })
+            .collect();
+        page.table("Claims and evidence", &["claim", "instances", "worst", "digits", "verdict", "witness"], &rows);
+    }
+    page
 }
