@@ -3,8 +3,8 @@
 use rug::{Integer, Rational};
 
 use crate::problem::exact::State;
-use crate::problem::exact::{rows_times_rows, scaled};
-use crate::problem::{Dyadic, ExactPoint, Problem};
+use crate::problem::exact::{difference, rows_times_rows, scaled};
+use crate::problem::{ExactPoint, Problem};
 use crate::scalar::Ball;
 
 /// f at a point and the four terms of the collapse identity there.
@@ -68,12 +68,4 @@ pub fn identity_terms(problem: &Problem, minimiser: &ExactPoint, point: &ExactPo
     };
     let terms = [("fit", fit), ("self-duality", self_duality), ("within-class", within), ("bias", bias)];
     Some(IdentityTerms { objective: here.objective(), terms })
-}
-
-fn difference(a: &Dyadic, b: &Dyadic) -> Dyadic {
-    let exp = a.exp.min(b.exp);
-    let mut a = a.clone().aligned(exp);
-    let b = b.clone().aligned(exp);
-    a.m.iter_mut().zip(b.m).for_each(|(x, y)| *x -= y);
-    a
 }

@@ -3,9 +3,10 @@
 use rug::{Float, Integer, Rational};
 
 use super::Finding;
-use super::instance::{Instance, power_of_tenth};
+use super::instance::{Instance, bits, power_of_tenth};
 use crate::certify::{Verdict, deep_gradient_norm, objective};
 use crate::linalg::thin_svd;
+use crate::problem::exact::{difference, rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint, Model, Point};
 use crate::scalar::Ball;
 
@@ -146,7 +147,8 @@ pub(super) const NUMERICAL: Claim = Claim {
         if i.numerical().is_empty() {
             return undecided("unsupported: no minimiser");
         }
-        let small = worst.to_rational().is_some_and(|w| w <= power_of_tenth(F64_GAP_DIGITS));
+        let digits = if i.numerical().iter().all(|n| n.refined) { i.digits - LOST_DIGITS } else { F64_GAP_DIGITS };
+        let small = worst.to_rational().is_some_and(|w| w <= power_of_tenth(digits));
         let gap = up_decimal(&worst);
         (Some(worst), if small { Finding::Proved } else { Finding::Undecided(format!("budget: gap {gap}")) })
     },
@@ -250,21 +252,22 @@ pub(super) const STRUCTURE: Claim = Claim {
     statement: "At every numerical minimiser, relative to the prediction's size: within-class deviations vanish, the class means' Gram matrix is the closed form's, W and the class means are aligned (W Wᵀ is the closed form's).",
     check: |i| {
         let Some(p) = &i.prediction else { return undecided("unsupported: no closed form") };
-        let reference = p.minimiser.to_f64();
-        let mut worst = 0.0f64;
+        let mut worst = Float::new(64);
         for n in i.numerical() {
-            worst = worst.max(structure_deviation(i, &n.solution.point, &reference));
+            let Some(deviation) = structure_deviation(i, &n.exact, &p.minimiser) else { return undecided("unsupported: labels") };
+            worst.max_mut(&deviation.upper());
         }
-        let finding = if i.numerical().is_empty() {
-            Finding::Undecided("unsupported: no minimiser".into())
-        } else if worst <= F64_STRUCTURE {
-            Finding::Proved
-        } else if worst.is_finite() {
-            Finding::Refuted(format!("a minimiser deviates from the predicted structure by {worst:.2e}"))
-        } else {
-            Finding::Undecided("domain: no finite structure".into())
+        if i.numerical().is_empty() {
+            return undecided("unsupported: no minimiser");
+        }
+        let refined = i.numerical().iter().all(|n| n.refined);
+        let limit = if refined { power_of_tenth(i.digits - LOST_DIGITS) } else { Rational::from_f64(F64_STRUCTURE).unwrap_or_default() };
+        let finding = match worst.to_rational() {
+            Some(w) if w <= limit => Finding::Proved,
+            Some(_) => Finding::Refuted(format!("a minimiser deviates from the predicted structure by {}", up_decimal(&worst))),
+            None => Finding::Undecided("domain: no finite structure".into()),
         };
-        (Some(Float::with_val(64, worst)), finding)
+        (Some(worst), finding)
     },
 };
 
@@ -312,25 +315,33 @@ fn gram_distance(x: &faer::Mat<f64>, reference: &faer::Mat<f64>) -> f64 {
     (x.transpose() * x - &target).norm_l2() / target.norm_l2().max(1.0)
 }
 
-/// max over H, HᵀH and W Wᵀ of relative Frobenius distances (absolute where the prediction is zero).
-fn structure_deviation(i: &Instance, point: &Point, reference: &Point) -> f64 {
-    let scale = reference.h.norm_l2().powi(2).max(1.0);
-    let Some(counts) = i.problem.class_counts() else { return f64::NAN };
-    let mut within = 0.0;
-    let mut start = 0;
-    for n in counts {
-        let block = point.h.subcols(start, n as usize);
-        let d = point.h.nrows();
-        for r in 0..d {
-            let mean = (0..n as usize).map(|c| block[(r, c)]).sum::<f64>() / n as f64;
-            within += (0..n as usize).map(|c| (block[(r, c)] - mean).powi(2)).sum::<f64>();
+/// The largest of: within-class standard deviation of H, distance of HᵀH and of W Wᵀ from the prediction's, all exact; Frobenius norms
+/// relative to the prediction's (absolute below size one).
+fn structure_deviation(i: &Instance, point: &ExactPoint, reference: &ExactPoint) -> Option<Ball> {
+    let width = bits(i.digits);
+    let ball = |q: Rational| Ball::from_rational(&q, width);
+    let one = ball(Rational::from(1));
+    let mut within = Rational::new();
+    let h = &point.h;
+    for row in h.m.chunks(h.cols.max(1)) {
+        let mut rest = row;
+        for n in i.problem.class_counts()? {
+            let (block, after) = rest.split_at_checked(n as usize)?;
+            let sum: Integer = block.iter().sum();
+            let squares: Integer = block.iter().map(|x| (Integer::from(x * n) - &sum).square()).sum();
+            within += scaled(squares, 2 * h.exp) / Integer::from(n).square();
+            rest = after;
         }
-        start += n as usize;
     }
-    let features = gram_distance(&point.h, &reference.h);
-    let (Some(w), Some(v)) = (point.factors.last(), reference.factors.last()) else { return f64::NAN };
-    let classifier = gram_distance(&w.transpose().to_owned(), &v.transpose().to_owned());
-    (within / scale).sqrt().max(features).max(classifier)
+    let size = ball(reference.h.sum_squares()).max(&one);
+    let gram_distance = |x: &Dyadic, r: &Dyadic| {
+        let (x, r) = (rows_times_rows(x, x), rows_times_rows(r, r));
+        let distance = ball(difference(&x, &r).sum_squares()).sqrt();
+        distance / ball(r.sum_squares()).sqrt().max(&one)
+    };
+    let features = gram_distance(&h.transpose(), &reference.h.transpose());
+    let classifier = gram_distance(point.factors.last()?, reference.factors.last()?);
+    Some((ball(within) / size).sqrt().max(&features).max(&classifier))
 }
 
 /// ReLU models: the nuclear norm equality the theorem assumes, measured at the numerical minimisers that attain the value.

@@ -7,7 +7,7 @@ use rug::Rational;
 use crate::certify::{Certification, CertifyOptions, certify};
 use crate::problem::{ExactPoint, Problem};
 use crate::scalar::Ball;
-use crate::solve::{Method, Solution, SolveOptions, Start, minimise};
+use crate::solve::{Method, Solution, SolveOptions, Start, minimise, refine};
 
 /// What a theorem says of one problem.
 pub struct Prediction {
@@ -30,10 +30,14 @@ pub struct Instance {
 /// A numerical minimiser, its exact entries, and what they prove.
 pub struct Numerical {
     pub solution: Solution,
+    /// Refined to the digits asked, where that is possible.
     pub exact: ExactPoint,
+    pub refined: bool,
     pub certification: Option<Certification>,
 }
 
+/// Digits of certifications of a double's point.
+const F64_DIGITS: u32 = 15;
 /// Random starts tried for each problem.
 const SEEDS: u64 = 2;
 
@@ -65,9 +69,14 @@ impl Instance {
                 let method = Method::suited_to(&self.problem);
                 let options = SolveOptions { method, start: Start::Random, seed, ..Default::default() };
                 let solution = minimise(&self.problem, &options, &mut |_| {}).ok()?;
-                let exact = solution.point.to_exact()?;
-                let certification = certify(&self.problem, self.file.as_bytes(), &exact, &CertifyOptions::default()).ok();
-                Some(Numerical { solution, exact, certification })
+                let refined = refine(&self.problem, &solution.point, self.digits, &mut |_| {}).ok().filter(|r| r.converged);
+                let options = CertifyOptions { digits: if refined.is_some() { self.digits } else { F64_DIGITS }, ..Default::default() };
+                let (exact, refined) = match refined {
+                    Some(refined) => (refined.point, true),
+                    None => (solution.point.to_exact()?, false),
+                };
+                let certification = certify(&self.problem, self.file.as_bytes(), &exact, &options).ok();
+                Some(Numerical { solution, exact, refined, certification })
             };
             (0..SEEDS).filter_map(run).collect()
         })

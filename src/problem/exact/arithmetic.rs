@@ -180,6 +180,15 @@ fn sum(terms: Vec<Dyadic>) -> Dyadic {
     total
 }
 
+/// a − b of one shape, exactly.
+pub(crate) fn difference(a: &Dyadic, b: &Dyadic) -> Dyadic {
+    let exp = a.exp.min(b.exp);
+    let mut a = a.clone().aligned(exp);
+    let b = b.clone().aligned(exp);
+    a.m.iter_mut().zip(b.m).for_each(|(x, y)| *x -= y);
+    a
+}
+
 /// b 1ᵀ for a column b.
 fn spread(b: &Dyadic, n: usize) -> Dyadic {
     let m = b.m.iter().flat_map(|x| std::iter::repeat_n(x.clone(), n)).collect();
