@@ -1,4 +1,6 @@
 //! Numbers: exact rationals, rigorous enclosures, arbitrary precision.
+//!
+//! What [`Ball`] promises, operation by operation: [`conformance`].
 
 mod ball;
 mod decimal;
@@ -8,3 +10,6 @@ pub use ball::{Ball, root_rational, sqrt_rational};
 pub use decimal::{DecimalError, parse_decimal};
 pub use digits::decide_digits;
 pub use rug::{Integer, Rational};
+
+#[doc = include_str!("CONFORMANCE.md")]
+pub mod conformance {}
