@@ -19,7 +19,8 @@ macro_rules! increasing {
             pub fn $name(&self) -> Ball {
                 $(
                     let $x = self;
-                    if !$domain {
+                    let inside = $domain;
+                    if !inside {
                         return Ball::whole(self.prec());
                     }
                 )?
