@@ -9,6 +9,7 @@ const PREC: u32 = 120;
 const REFERENCE: u32 = 400;
 
 type Function = fn(&Ball) -> Ball;
+type Function2 = fn(&Ball, &Ball) -> Ball;
 
 /// Name of the function in file names, its file (its own, or that of another function) and the enclosure.
 const FUNCTIONS: &[(&str, &str, Function)] = &[
@@ -38,7 +39,7 @@ const FUNCTIONS: &[(&str, &str, Function)] = &[
 ];
 
 /// The functions of two arguments, on lines `x,y`.
-const BINARY: &[(&str, fn(&Ball, &Ball) -> Ball)] = &[("pow", Ball::pow), ("hypot", Ball::hypot)];
+const BINARY: &[(&str, Function2)] = &[("pow", Ball::pow), ("hypot", Ball::hypot)];
 
 fn nearest(x: &Float) -> f64 {
     x.to_f64_round(Round::Nearest)

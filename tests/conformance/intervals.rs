@@ -32,6 +32,8 @@ type Operation = fn(&[Argument]) -> Option<Ball>;
 /// Whether every member of the arguments is in the domain.
 type Domain = fn(&[Argument]) -> bool;
 
+type Answer = fn(&Ball, &Ball) -> bool;
+
 macro_rules! unary {
     ($method:ident) => {
         |a| if let [Set(x)] = a { Some(x.$method()) } else { None }
@@ -118,7 +120,7 @@ pub const INTERVALS: &[(&str, &str, Operation, Domain)] = &[
 ];
 
 /// Questions about two sets (or one, given twice), as `Ball` answers them.
-pub const QUESTIONS: &[(&str, &str, fn(&Ball, &Ball) -> bool)] = &[
+pub const QUESTIONS: &[(&str, &str, Answer)] = &[
     ("subset", "contains", |x, y| y.contains(x)),
     ("equal", "eq", |x, y| x == y),
     ("disjoint", "intersect", |x, y| x.intersect(y).is_none()),
@@ -216,7 +218,7 @@ fn expect<T: PartialEq + std::fmt::Debug>(ours: T, theirs: T) -> Result<Outcome,
     if ours == theirs { Ok(Outcome::Tight) } else { Err(format!("got {ours:?}")) }
 }
 
-fn question_case(answer: fn(&Ball, &Ball) -> bool, case: &Case) -> Result<Outcome, String> {
+fn question_case(answer: Answer, case: &Case) -> Result<Outcome, String> {
     match (balls(&case.arguments).as_deref(), case.results.as_slice()) {
         (Some([x]), [r]) if truth(r).is_some() => expect(Some(answer(x, x)), truth(r)),
         (Some([x, y]), [r]) if truth(r).is_some() => expect(Some(answer(x, y)), truth(r)),
