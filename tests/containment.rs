@@ -305,7 +305,7 @@ proptest! {
         // A set of up to the width of b around members of both signs, or of nearly no width.
         for width in [b.clone(), Rational::from(&b >> 40)] {
             let end = Rational::from(&a + &width);
-            let member = Rational::from(&a + Rational::from(&width * q(s.into(), 8)));
+            let member = &a + &width * q(s.into(), 8);
             let set = Ball::from_rational(&a, prec).hull(&Ball::from_rational(&end, prec));
             for (name, f) in FUNCTIONS {
                 let mut wide = prec;

@@ -226,8 +226,8 @@ fn question_case(answer: Answer, case: &Case) -> Result<Outcome, String> {
     }
 }
 
-/// Numbers of a set: bounds exactly, the midpoint rounded to a double, the radius at most that of the suite (whose midpoint is a double)
-/// and large enough to cover the set.
+/// Numbers of a set: bounds exactly; the midpoint, a member, rounded to a double within a unit of the suite's, as ours is rounded to a bit
+/// more before; the radius at most that of the suite (whose midpoint is a double) and large enough to cover the set.
 fn number_case(x: &Ball, case: &Case) -> Result<Outcome, String> {
     let theirs: Option<Vec<f64>> = case.results.iter().map(|v| if let Value::Number(n) = v { Some(*n) } else { None }).collect();
     let theirs = theirs.ok_or("results of another kind")?;
@@ -235,15 +235,23 @@ fn number_case(x: &Ball, case: &Case) -> Result<Outcome, String> {
         let centred = set(-1.0, 1.0, REFERENCE) * Ball::exact(x.rad()) + Ball::exact(Float::with_val(REFERENCE, x.mid()));
         if x.rad().to_f64() <= rad && centred.contains(x) { Ok(Outcome::Tight) } else { Err(format!("radius {}", x.rad())) }
     };
+    let middle = |m: f64| {
+        let ours = x.mid().to_f64();
+        if m.next_down() <= ours && ours <= m.next_up() && x.lower() <= x.mid() && x.mid() <= x.upper() {
+            Ok(Outcome::Tight)
+        } else {
+            Err(format!("midpoint {ours:e}"))
+        }
+    };
     match (case.operation.as_str(), theirs.as_slice()) {
         ("inf", [n]) => expect(x.lower().to_f64(), *n),
         ("sup", [n]) => expect(x.upper().to_f64(), *n),
         ("mag", [n]) => expect(x.abs().upper().to_f64(), *n),
         ("mig", [n]) => expect(x.abs().lower().to_f64(), *n),
         _ if !x.is_finite() => Ok(Outcome::NoSuchArgument),
-        ("mid", [n]) => expect(x.mid().to_f64(), *n),
+        ("mid", [n]) => middle(*n),
         ("rad", [n]) => covers(*n),
-        ("midRad", [m, r]) => expect(x.mid().to_f64(), *m).and_then(|_| covers(*r)),
+        ("midRad", [m, r]) => middle(*m).and_then(|_| covers(*r)),
         _ => Err("results of another kind".into()),
     }
 }
