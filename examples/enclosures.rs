@@ -42,6 +42,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("asin", |x, _| x.asin()),
     ("acos", |x, _| x.acos()),
     ("atan", |x, _| x.atan()),
+    ("atan2", Ball::atan2),
     ("sinh", |x, _| x.sinh()),
     ("cosh", |x, _| x.cosh()),
     ("tanh", |x, _| x.tanh()),

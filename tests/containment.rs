@@ -181,6 +181,8 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("atanh", Ball::atanh),
     ("x^x", |x| x.pow(x)),
     ("hypot(x, x)", |x| x.hypot(x)),
+    ("atan2(x, 1 - x)", |x| x.atan2(&(ball(1, 1, x.prec()) - x))),
+    ("atan2(1 - x, x)", |x| (ball(1, 1, x.prec()) - x).atan2(x)),
 ];
 
 type Inverse = (&'static str, Function, Function, fn(&Rational) -> bool);

@@ -278,8 +278,9 @@ fn trap_nan_bounds() {
             x.scale(7),
             -x,
         ];
-        let binary =
-            sets.iter().flat_map(|y| [x + y, x - y, x * y, x / y, x.min(y), x.max(y), x.hull(y), x.pow(y), x.hypot(y), x.mul_add(y, x)]);
+        let binary = sets
+            .iter()
+            .flat_map(|y| [x + y, x - y, x * y, x / y, x.min(y), x.max(y), x.hull(y), x.pow(y), x.hypot(y), x.atan2(y), x.mul_add(y, x)]);
         for z in unary.into_iter().chain(binary) {
             assert!(z.lower() <= z.upper() && z.lower() < f64::INFINITY && z.upper() > f64::NEG_INFINITY, "{x:?}: {z:?}");
         }
@@ -314,6 +315,10 @@ fn trap_negative_zero() {
         }
         assert_eq!((right.sqrt(), right.root(4), right.pow(&ball(3, 1, 53))), (right.clone(), right.clone(), right.clone()));
         assert_eq!(right.cos().upper(), 1);
+        // The positive side of the cut, and the quarter turns.
+        let pi = ball(-1, 1, 53).acos();
+        assert_eq!((set(zero, zero).atan2(&ball(-1, 1, 53)), ball(1, 1, 53).atan2(&set(zero, zero))), (pi.clone(), pi.scale(-1)));
+        assert_eq!(set(-1.0, zero).atan2(&ball(-1, 1, 53)).lower(), -pi.upper());
         assert!(set(zero, zero).is_exact() && set(zero, zero).contains_zero());
         assert_eq!(set(zero, zero).to_decimal(3).as_deref(), Some("0"));
     }

@@ -105,6 +105,7 @@ pub const INTERVALS: &[(&str, &str, Operation, Domain)] = &[
     ("asin", "asin", unary!(asin), bounds!(0, |low, high| low >= -1 && high <= 1)),
     ("acos", "acos", unary!(acos), bounds!(0, |low, high| low >= -1 && high <= 1)),
     ("atan", "atan", unary!(atan), EVERYWHERE),
+    ("atan2", "atan2", binary!(Ball::atan2), |a| matches!(a, [Set(y), Set(x)] if !(x.contains_zero() && y.contains_zero()))),
     ("sinh", "sinh", unary!(sinh), EVERYWHERE),
     ("cosh", "cosh", unary!(cosh), EVERYWHERE),
     ("tanh", "tanh", unary!(tanh), EVERYWHERE),

@@ -44,6 +44,7 @@ FUNCTIONS = {
     "asin": lambda x, y: x.asin(),
     "acos": lambda x, y: x.acos(),
     "atan": lambda x, y: x.atan(),
+    "atan2": lambda y, x: arb.atan2(y, x),
     "sinh": lambda x, y: x.sinh(),
     "cosh": lambda x, y: x.cosh(),
     "tanh": lambda x, y: x.tanh(),

@@ -157,13 +157,20 @@ impl Ball {
         if self.lower < 0 || (self.lower == 0 && y.lower <= 0) {
             return Ball::whole(prec);
         }
-        let corners = |round| {
-            [(&self.lower, &y.lower), (&self.lower, &y.upper), (&self.upper, &y.lower), (&self.upper, &y.upper)]
-                .map(|(x, y)| Float::with_val_round(prec, x.pow(y), round).0)
-        };
-        let lower = corners(Round::Down).into_iter().reduce(|a, b| if b < a { b } else { a });
-        let upper = corners(Round::Up).into_iter().reduce(|a, b| if b > a { b } else { a });
-        lower.zip(upper).map_or_else(|| Ball::whole(prec), |(lower, upper)| Ball::new(lower, upper))
+        self.corners(y, |x, y, round| Float::with_val_round(prec, x.pow(y), round).0)
+    }
+
+    /// The least value at a pair of bounds, rounded downwards, to the largest, rounded upwards.
+    fn corners(&self, other: &Ball, f: impl Fn(&Float, &Float, Round) -> Float) -> Ball {
+        let (a, b) = (self, other);
+        let at =
+            |round| [(&a.lower, &b.lower), (&a.lower, &b.upper), (&a.upper, &b.lower), (&a.upper, &b.upper)].map(|(a, b)| f(a, b, round));
+        let [lower, ls @ ..] = at(Round::Down);
+        let [upper, us @ ..] = at(Round::Up);
+        Ball::new(
+            ls.into_iter().fold(lower, |a, b| if b < a { b } else { a }),
+            us.into_iter().fold(upper, |a, b| if b > a { b } else { a }),
+        )
     }
 
     /// √(x² + y²), without overflow in between.
@@ -172,5 +179,23 @@ impl Ball {
         let (a, b) = (self.abs(), y.abs());
         let hypot = |a: &Float, b: &Float, round| Float::with_val_round(prec, a.hypot_ref(b), round).0;
         Ball::new(hypot(&a.lower, &b.lower, Round::Down), hypot(&a.upper, &b.upper, Round::Up))
+    }
+
+    /// The angle in (−π, π] of the point (x, y), y first; [−π, π] when the points lie on both sides of the negative x axis, the whole line
+    /// when the origin is among them.
+    ///
+    /// On a rectangle that neither contains the origin nor crosses that axis the angle is between its values at the corners.
+    pub fn atan2(&self, x: &Ball) -> Ball {
+        let (y, prec) = (self, self.prec().max(x.prec()));
+        if x.contains_zero() && y.contains_zero() {
+            return Ball::whole(prec);
+        }
+        if x.lower < 0 && y.lower < 0 && y.upper >= 0 {
+            let pi = Float::with_val_round(prec, Constant::Pi, Round::Up).0;
+            return Ball::new(Float::with_val(prec, -&pi), pi);
+        }
+        // The angle of (x, −0), x < 0, would be −π.
+        let unsigned = |y: &Float| if y.is_zero() { Float::new(prec) } else { y.clone() };
+        y.corners(x, |y, x, round| Float::with_val_round(prec, unsigned(y).atan2_ref(x), round).0)
     }
 }
