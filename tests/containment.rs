@@ -1,4 +1,4 @@
-//! `Ball` encloses: random expressions against exact rational arithmetic, functions against brackets. Known traps have names in soundness.rs.
+//! `Ball` encloses: random expressions against exact rational arithmetic, functions against brackets. Known traps have names in tests/soundness.
 
 use std::cmp::Ordering;
 
