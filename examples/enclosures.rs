@@ -76,14 +76,16 @@ fn main() {
         let prec = 2 + (rng.next_u64() % 300) as u32;
         // Small, moderate and extreme exponents; points, and sets around them.
         let reach = [2, 8, 60, 900][(i % 4) as usize];
-        let (a, b) = (Ball::from_f64(double(&mut rng, reach), 53), Ball::from_f64(double(&mut rng, 3), 53));
-        let (x, y) = (Ball::from_bounds(a.lower(), a.upper()), Ball::from_bounds(b.lower(), b.upper()));
-        let at = |x: &Ball| Ball::from_bounds(rug::Float::with_val(prec.max(53), x.lower()), rug::Float::with_val(prec.max(53), x.upper()));
+        let (x, y) = (double(&mut rng, reach), double(&mut rng, 3));
+        // Half of the sets have other members than the one that is printed: their upper bounds are larger by a part in 2^10 to 2^40.
+        let spread = if i % 8 < 4 { 0.0 } else { f64::from_bits((1013 - rng.next_u64() % 31) << 52) };
+        let bits = prec.max(53);
+        let at = |x: f64| Ball::from_f64(x, bits).hull(&Ball::from_f64(x + spread * x.abs(), bits));
         for (name, f) in FUNCTIONS {
-            println!(
-                "{}",
-                json!({ "function": name, "prec": prec.max(53), "x": dyadic(&x.lower()), "y": dyadic(&y.lower()), "result": bounds(&f(&at(&x), &at(&y))) })
-            );
+            let member = |x| dyadic(&rug::Float::with_val(53, x));
+            let result = bounds(&f(&at(x), &at(y)));
+            let case = json!({ "function": name, "prec": bits, "point": spread == 0.0, "x": member(x), "y": member(y), "result": result });
+            println!("{case}");
         }
     }
     for _ in 0..count {
