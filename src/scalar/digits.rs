@@ -75,6 +75,24 @@ fn decimal_of(exact: &Rational, binary: i32, digits: u32, direction: Direction) 
     }
 }
 
+/// A number whose exponent is within ±[`MAX_EXPONENT`] on that side of x, x itself where possible; x where there is none.
+fn within_exponents(x: Float, direction: Direction) -> Float {
+    let outwards = if direction == Direction::Up { x > 0 } else { x < 0 };
+    let sign = if x < 0 { -1 } else { 1 };
+    let power = |e: i32| Float::with_val(2, sign) << e;
+    match x.get_exp() {
+        Some(e) if e < -MAX_EXPONENT => {
+            if outwards {
+                power(-MAX_EXPONENT)
+            } else {
+                Float::new(2)
+            }
+        }
+        Some(e) if e > MAX_EXPONENT && !outwards => power(MAX_EXPONENT - 1),
+        _ => x,
+    }
+}
+
 impl Decimal {
     /// The same number with as many digits as asked (a carry leaves one too few, an estimate too high none).
     fn text(&self) -> String {
@@ -124,14 +142,16 @@ impl Ball {
         (low == high).then(|| low.text())
     }
 
-    /// A decimal of `digits` significant digits at least every member, as close as that allows; `inf` when there is none.
+    /// A decimal of `digits` significant digits at least every member, as close as that allows for magnitudes within 2^±4000000;
+    /// `inf` when there is none.
     pub fn upper_decimal(&self, digits: u32) -> String {
-        decimal(&self.upper(), digits, Direction::Up).map_or_else(|| "inf".into(), |d| d.text())
+        decimal(&within_exponents(self.upper(), Direction::Up), digits, Direction::Up).map_or_else(|| "inf".into(), |d| d.text())
     }
 
-    /// A decimal of `digits` significant digits at most every member, as close as that allows; `-inf` when there is none.
+    /// A decimal of `digits` significant digits at most every member, as close as that allows for magnitudes within 2^±4000000; `-inf`
+    /// when there is none.
     pub fn lower_decimal(&self, digits: u32) -> String {
-        decimal(&self.lower(), digits, Direction::Down).map_or_else(|| "-inf".into(), |d| d.text())
+        decimal(&within_exponents(self.lower(), Direction::Down), digits, Direction::Down).map_or_else(|| "-inf".into(), |d| d.text())
     }
 }
 
@@ -139,7 +159,7 @@ impl Ball {
 /// decided, up to `max_prec`; `None` when they never are (the number lies on a tie, or is zero, and is not known to be rational).
 pub fn decide_digits(digits: u32, max_prec: u32, value: impl Fn(u32) -> Ball) -> Option<String> {
     // log2(10) < 3.33; a few bits make the first attempt succeed nearly always.
-    let mut prec = ((f64::from(digits) * 3.33) as u32 + 32).min(max_prec);
+    let mut prec = ((f64::from(digits) * 3.33) as u32).saturating_add(32).min(max_prec);
     loop {
         if let Some(text) = value(prec).to_decimal(digits) {
             return Some(text);

@@ -1,4 +1,6 @@
 //! Numbers: exact rationals, rigorous enclosures, arbitrary precision.
+//!
+//! What [`Ball`] promises, operation by operation: [`conformance`].
 
 mod ball;
 mod decimal;
@@ -12,3 +14,6 @@ pub use digits::decide_digits;
 pub use mp::{Mp, PRECISIONS, ParseMpError, PrecisionError};
 pub use real::Real;
 pub use rug::{Integer, Rational};
+
+#[doc = include_str!("CONFORMANCE.md")]
+pub mod conformance {}
