@@ -1,5 +1,6 @@
 //! Dense helpers over faer.
 
+pub mod ball;
 pub mod product;
 mod spectra;
 pub(crate) mod vector;

@@ -13,6 +13,9 @@ use faer::{
 /// `None` when the entries are not finite or the iteration fails.
 pub fn eigh(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let n = a.nrows();
+    if n == 0 {
+        return Some((Vec::new(), Mat::new()));
+    }
     let (mut s, mut u) = (Diag::<f64>::zeros(n), Mat::<f64>::zeros(n, n));
     let compute = evd::ComputeEigenvectors::Yes;
     let scratch = evd::self_adjoint_evd_scratch::<f64>(n, compute, Par::Seq, Default::default());
@@ -27,6 +30,9 @@ pub fn eigh(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
 pub fn thin_svd(a: MatRef<'_, f64>) -> Option<(Mat<f64>, Vec<f64>, Mat<f64>)> {
     let (m, n) = (a.nrows(), a.ncols());
     let r = m.min(n);
+    if r == 0 {
+        return Some((Mat::zeros(m, 0), Vec::new(), Mat::zeros(n, 0)));
+    }
     let (mut s, mut u, mut v) = (Diag::<f64>::zeros(r), Mat::<f64>::zeros(m, r), Mat::<f64>::zeros(n, r));
     let compute = svd::ComputeSvdVectors::Thin;
     let scratch = svd::svd_scratch::<f64>(m, n, compute, compute, Par::Seq, Default::default());
