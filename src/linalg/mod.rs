@@ -1,5 +1,6 @@
 //! Dense helpers over faer.
 
+pub mod ball;
 mod mp;
 pub mod product;
 pub mod residual;
