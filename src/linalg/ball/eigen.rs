@@ -146,5 +146,6 @@ fn clusters(values: &[Float], distance: &Bound, prec: u32) -> (Vec<Cluster>, Vec
 
 /// The largest width.
 pub(super) fn widest(clusters: &[Cluster]) -> Bound {
-    clusters.iter().map(|c| Bound::of(&c.value.rad())).fold(Bound::zero(), Bound::max)
+    let width = |x: &Ball| Bound::of(&Float::with_val_round(RADIUS_BITS, &x.upper() - &x.lower(), Round::Up).0);
+    clusters.iter().map(|c| width(&c.value)).fold(Bound::zero(), Bound::max)
 }
