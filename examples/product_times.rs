@@ -1,57 +1,64 @@
-//! scratch
-use ufm as _;
-#[path = "../src/linalg"]
-mod linalg {
-    pub mod product;
-    pub mod vector;
-}
-use faer::Mat;
-use linalg::product::*;
-use rand::{Rng, SeedableRng};
-use rug::{Float, Integer, integer::Order};
+//! Times of high-precision products: `product_times SIZE BITS THREADS ROUNDS` prints one JSON line (see benches/flint).
+//!
+//! Entries are signed integers of BITS random bits over 2^BITS, by splitmix64, so that another program can make the same. Before
+//! anything is timed, sampled entries are compared with exact sums.
+
 use std::time::Instant;
-fn random(n: usize, p: u32, rng: &mut rand_chacha::ChaCha8Rng) -> Mat<Float> {
-    Mat::from_fn(n, n, |_, _| {
-        let d: Vec<u64> = (0..p.div_ceil(64)).map(|_| rng.next_u64()).collect();
-        let z = Integer::from_digits(&d, Order::Lsf).keep_bits(p) | 1;
-        let f = Float::with_val(p, z) >> p;
-        if rng.next_u64() & 1 == 1 { -f } else { f }
+
+use faer::Mat;
+use rug::{Float, Integer, integer::Order};
+use ufm::linalg::product::{Enclosed, ProductOptions, product_with};
+
+/// Word `index` of the stream of `seed`.
+fn splitmix64(seed: u64, index: u64) -> u64 {
+    let z = seed.wrapping_add((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ z >> 31
+}
+
+/// Entry (i, j) has the words from (i n + j)(words + 1) on: limbs, the least first, and a sign.
+fn random(n: usize, bits: u32, seed: u64) -> Mat<Float> {
+    let words = u64::from(bits.div_ceil(64));
+    Mat::from_fn(n, n, |i, j| {
+        let start = (i * n + j) as u64 * (words + 1);
+        let limbs: Vec<u64> = (start..start + words).map(|w| splitmix64(seed, w)).collect();
+        let x = Float::with_val(bits, Integer::from_digits(&limbs, Order::Lsf).keep_bits(bits)) >> bits;
+        if splitmix64(seed, start + words) & 1 == 1 { -x } else { x }
     })
 }
-fn main() {
-    let args: Vec<usize> = std::env::args().skip(1).map(|x| x.parse().unwrap()).collect();
-    let parallel = args.get(0).copied().unwrap_or(0) == 1;
-    let ns = if args.len() > 1 { vec![args[1]] } else { vec![32, 64, 128, 256, 512] };
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-    for n in ns {
-        for p in [106u32, 256, 512, 1024, 2048] {
-            if args.len() > 2 && args[2] != p as usize { continue; }
-            let (a, b) = (random(n, p, &mut rng), random(n, p, &mut rng));
-            print!("{n} {p}");
-            for scheme in [None, Some(Scheme::Slices), Some(Scheme::Residues), Some(Scheme::Direct)] {
-                if n > 128 && scheme == Some(Scheme::Direct) || (n > 256 && p > 512 && scheme == Some(Scheme::Slices)) { continue; }
-                let o = ProductOptions { prec: p, scheme, parallel, accuracy: Accuracy::Componentwise };
-                let mut ts = vec![];
-                let reps = if n < 256 && scheme != Some(Scheme::Direct) { 15 } else if n < 256 {2} else { 3 };
-                let mut r = None;
-                for _ in 0..reps {
-                    let t = Instant::now();
-                    r = Some(product_with(a.as_ref(), b.as_ref(), &o));
-                    ts.push(t.elapsed().as_secs_f64() * 1e3);
-                }
-                ts.sort_by(f64::total_cmp);
-                let r = r.unwrap();
-                // check
-                let mut worst = 0.0f64;
-                for q in (0..n * n).step_by((n * n / 64).max(1)) {
-                    let (i, j) = (q % n, q / n);
-                    let exact = Float::with_val(2 * p + 64, Float::dot((0..n).map(|t| (&a[(i, t)], &b[(t, j)]))));
-                    let d = Float::with_val(64, exact - &r.mid[(i, j)]).abs();
-                    worst = worst.max(Float::with_val(64, d / &r.rad[(i, j)]).to_f64());
-                }
-                print!(" | {scheme:?} {:.3} ms err/rad {:.2} rad 2^{:?}", ts[ts.len() / 2], worst, r.rad[(0, 0)].get_exp());
-            }
-            println!();
-        }
+
+fn verify(a: &Mat<Float>, b: &Mat<Float>, c: &Enclosed, bits: u32) {
+    let n = a.nrows();
+    for q in (0..n * n).step_by((n * n / 100).max(1)) {
+        let (i, j) = (q % n, q / n);
+        let exact = Float::with_val(2 * bits + 64, Float::dot((0..n).map(|t| (&a[(i, t)], &b[(t, j)]))));
+        let error = (exact - &c.mid[(i, j)]).abs();
+        assert!(error <= c.rad[(i, j)], "entry ({i}, {j})");
     }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = std::env::args().skip(1).map(|x| x.parse()).collect::<Result<Vec<u32>, _>>()?;
+    let &[n, bits, threads, rounds] = args.as_slice() else {
+        return Err("usage: product_times SIZE BITS THREADS ROUNDS".into());
+    };
+    rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
+    let n = n as usize;
+    let (a, b) = (random(n, bits, 1), random(n, bits, 2));
+    let options = ProductOptions { parallel: threads > 1, ..ProductOptions::new(bits) };
+    let mut c = product_with(a.as_ref(), b.as_ref(), &options);
+    verify(&a, &b, &c, bits);
+    // The old result is freed inside the clock, as by the peer.
+    let times: Vec<f64> = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            c = product_with(a.as_ref(), b.as_ref(), &options);
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    let corner = [0, n - 1].map(|q| c.mid[(q, q)].to_integer_exp().map(|(m, e)| (m.to_string_radix(16), e)));
+    let radius = c.rad[(n - 1, n - 1)].to_f64_exp();
+    println!("{}", serde_json::json!({ "seconds": times, "corner": corner, "radius": radius }));
+    Ok(())
 }

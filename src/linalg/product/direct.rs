@@ -6,14 +6,14 @@ use rug::{Float, float::Round};
 use super::{
     AsFloat,
     entry::{Bound, Limbs, round},
-    scale::Exponents,
+    scale::Heads,
 };
 
-/// Operands and what is known of their exponents.
+/// Operands and their heads.
 pub(super) struct Direct<'a, A, B> {
     a: MatRef<'a, A>,
     b: MatRef<'a, B>,
-    exponents: (&'a Exponents, &'a Exponents),
+    heads: (&'a Heads, &'a Heads),
     prec: u32,
     /// No product of two entries leaves the range of exponents.
     tame: bool,
@@ -23,15 +23,15 @@ pub(super) struct Direct<'a, A, B> {
 const FAR: i64 = 1 << 28;
 
 impl<'a, A: AsFloat, B: AsFloat> Direct<'a, A, B> {
-    pub fn new(a: MatRef<'a, A>, b: MatRef<'a, B>, exponents: (&'a Exponents, &'a Exponents), prec: u32) -> Self {
-        let tame = exponents.0.extreme() < FAR && exponents.1.extreme() < FAR;
-        Direct { a, b, exponents, prec, tame }
+    pub fn new(a: MatRef<'a, A>, b: MatRef<'a, B>, heads: (&'a Heads, &'a Heads), prec: u32) -> Self {
+        let tame = heads.0.extreme() < FAR && heads.1.extreme() < FAR;
+        Direct { a, b, heads, prec, tame }
     }
 
     /// Entry (i, j), which meets neither a NaN nor an infinity, and its bound; `None` beyond the largest exponent.
     pub fn entry(&self, i: usize, j: usize) -> Option<(Float, Bound)> {
-        let (ea, eb) = self.exponents;
-        let exponent = |t: usize| Some(ea.get(i, t)? + eb.get(t, j)?);
+        let (ea, eb) = self.heads;
+        let exponent = |t: usize| Some(ea.exponent(i, t)? + eb.exponent(t, j)?);
         let terms = (0..self.a.ncols()).filter_map(|t| Some((t, exponent(t)?)));
         if self.tame {
             let pairs = terms.map(|(t, _)| (self.a[(i, t)].as_float(), self.b[(t, j)].as_float()));

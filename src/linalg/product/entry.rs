@@ -34,9 +34,9 @@ impl Limbs for Integer {
 #[inline]
 pub(super) fn window(limbs: &[u64], at: i64) -> u64 {
     let (word, offset) = (at >> 6, (at & 63) as u32);
-    let limb = |w: i64| usize::try_from(w).ok().and_then(|w| limbs.get(w)).copied().unwrap_or(0);
-    let low = limb(word) >> offset;
-    if offset == 0 { low } else { low | limb(word + 1) << (64 - offset) }
+    // A negative word index wraps to one beyond every length.
+    let limb = |w: i64| limbs.get(w as usize).copied().unwrap_or(0);
+    limb(word) >> offset | limb(word + 1) << 1 << (63 - offset)
 }
 
 /// Number of balanced digits of `bits` bits for integers |x| < 2^width: one more bit than `width`, see [`digits`].

@@ -26,10 +26,10 @@ use rug::Float;
 
 use direct::Direct;
 use entry::{Bound, infinite, round};
-use scale::{Exponents, Scaled, Scaling};
+use scale::{Heads, Scaled, Scaling};
 
-pub(crate) use integer::integer_columns;
 pub use integer::exact_integer_product;
+pub(crate) use integer::integer_columns;
 
 /// A scalar that is an MPFR float.
 pub trait AsFloat: Send + Sync {
@@ -94,7 +94,7 @@ impl ProductOptions {
 /// `A B` rounded to `prec` bits, with an entrywise bound on the distance from the exact product.
 ///
 /// Guarantee: |mid − A B| <= rad entry by entry, and rad <= 2^(2−prec) |A| |B|. An entry that meets a NaN or an infinity, or is beyond the
-/// largest exponent, has midpoint 0 and radius +∞. An entry below the least exponent has midpoint 0. The result depends on
+/// largest exponent (as its radius may be), has midpoint 0 and radius +∞. An entry below the least exponent has midpoint 0. The result depends on
 /// shapes and entries alone, not on the number of threads.
 ///
 /// Shapes: (m, k) (k, n), any of them 0, any strides; entries of any precision, mixed. The cost follows the bits the operands
@@ -126,18 +126,18 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
     let ProductOptions { prec, scheme, parallel, accuracy } = *options;
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let (ea, eb) = (Exponents::new(a), Exponents::new(b));
+    let (ea, eb) = (Heads::new(a, parallel), Heads::new(b, parallel));
     let scaling = Scaling::new(&ea, &eb, k);
     let direct = Direct::new(a, b, (&ea, &eb), prec);
     let gaps = match (accuracy, scheme) {
         (_, Some(Scheme::Direct)) | (Accuracy::Normwise, _) => None,
-        _ => Some(scaling.gaps(a, b, parallel)),
+        _ => Some(scaling.gaps(&ea, &eb, parallel)),
     };
     let plan = choose(&scaling, (m, k, n), prec, scheme, gaps.as_deref());
 
     let enclose = |entry: Option<(Float, Bound)>| match entry {
-        Some((mid, bound)) => (mid, bound.to_float()),
-        None => (Float::new(prec), infinite()),
+        Some((mid, bound)) if bound.top() <= i64::from(rug::float::exp_max()) => (mid, bound.to_float()),
+        _ => (Float::new(prec), infinite()),
     };
     let unknown = |i: usize, j: usize| ea.bad_row[i] || eb.bad_col[j];
     let one_by_one = |i: usize, j: usize| enclose(if unknown(i, j) { None } else { direct.entry(i, j) });
@@ -162,16 +162,22 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     let mut entries: Vec<Option<(Float, Float)>> = match plan {
         Plan::Direct => {
             let mut out: Vec<_> = (0..m * n).map(|_| None).collect();
-            each(parallel, out.chunks_mut(16).enumerate().collect(), || (), |(), (c, out)| {
-                for (e, out) in out.iter_mut().enumerate() {
-                    let q = 16 * c + e;
-                    *out = Some(one_by_one(q % m, q / m));
-                }
-            });
+            each(
+                parallel,
+                out.chunks_mut(16).enumerate().collect(),
+                || (),
+                |(), (c, out)| {
+                    for (e, out) in out.iter_mut().enumerate() {
+                        let q = 16 * c + e;
+                        *out = Some(one_by_one(q % m, q / m));
+                    }
+                },
+            );
             out
         }
         Plan::Grid { width_a, width_b, guard, kind } => {
-            let one = |width: u64, exact: u64, k: u64, exponent: u64| if width < exact { Bound::new(k, exponent as i64) } else { Bound::ZERO };
+            let one =
+                |width: u64, exact: u64, k: u64, exponent: u64| if width < exact { Bound::new(k, exponent as i64) } else { Bound::ZERO };
             let bound = one(width_a, scaling.exact_a, k as u64, width_b).plus(one(width_b, scaling.exact_b, k as u64, width_a));
             let x = Scaled { mat: a, width: width_a, row: &scaling.row, row_sign: -1, col: &scaling.inner, col_sign: 1 };
             let y = Scaled { mat: b, width: width_b, row: &scaling.inner, row_sign: -1, col: &scaling.col, col_sign: -1 };

@@ -13,12 +13,12 @@
 use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rug::{Assign, Integer};
 
+use super::super::vector::vectorised;
 use super::{
     CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES, chunks, cost, each,
     entry::{Bound, bit_length, digit_count, digits, window},
     stream::Stream,
 };
-use super::super::vector::vectorised;
 
 /// Reduced values are at most this before a reduction: see [`reduce`].
 const REDUCIBLE: u64 = (1 << 53) - (1 << 28);
@@ -85,7 +85,8 @@ impl Plan {
     /// Nanoseconds on one core.
     pub fn cost(&self, m: usize, n: usize) -> f64 {
         let (k, h) = (self.inner, self.primes.len());
-        let operand = |entries: usize, d: Digits| cost::digits(entries, d.count) + cost::product(entries, d.count, h) + cost::passes(entries * h);
+        let operand =
+            |entries: usize, d: Digits| cost::digits(entries, d.count) + cost::product(entries, d.count, h) + cost::passes(entries * h);
         operand(m * k, self.digits_a)
             + operand(k * n, self.digits_b)
             + h as f64 * cost::product(m, k, n)
@@ -121,7 +122,8 @@ impl Plan {
                 let width = width.min(n - left);
                 let cols = self.residues(b, (0, k), (left, width), self.digits_b, &tables.powers_b, parallel);
                 let sums = self.products(&rows, &cols, height, width, parallel);
-                let finish = |q: usize, limbs: &[u64], negative| finish(top + q % height, left + q / height, limbs, negative, self.cut as i64);
+                let finish =
+                    |q: usize, limbs: &[u64], negative| finish(top + q % height, left + q / height, limbs, negative, self.cut as i64);
                 if height == m {
                     self.put_together(&sums, &tables, parallel, finish, &mut out[left * m..(left + width) * m]);
                 } else {
@@ -272,9 +274,8 @@ impl Tables {
         let mut cofactors = Mat::zeros(primes.len(), kept + 1);
         let mut inverses = Vec::with_capacity(primes.len());
         let mut cofactor = Integer::new();
-        let digit = |x: &Integer, d: usize| {
-            window(x.as_limbs(), (plan.cut + u64::from(plan.bits) * d as u64) as i64) & ((1 << plan.bits) - 1)
-        };
+        let digit =
+            |x: &Integer, d: usize| window(x.as_limbs(), (plan.cut + u64::from(plan.bits) * d as u64) as i64) & ((1 << plan.bits) - 1);
         for (i, &m) in primes.iter().enumerate() {
             cofactor.assign(product.div_exact_u_ref(m));
             for d in 0..kept {

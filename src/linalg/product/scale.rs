@@ -1,6 +1,6 @@
 //! Power-of-two scaling of the operands: where a matrix of floats meets a grid of integers.
 
-use faer::{Mat, MatRef, Par};
+use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
 use rug::Float;
 
 use super::{AsFloat, Grid, each, entry::Limbs};
@@ -8,54 +8,78 @@ use super::{AsFloat, Grid, each, entry::Limbs};
 /// Exponent of a zero.
 const ZERO: i32 = i32::MIN;
 
-/// Exponents of a matrix of floats, by columns: |x| in [2^(exp−1), 2^exp), and a multiple of 2^(exp − bits).
-pub(super) struct Exponents {
+/// The first bits of a float: |x| = lead · 2^exp up to 2^(exp−53) below, lead in [1/2, 1), and x is a multiple of 2^(exp − bits).
+#[derive(Clone, Copy)]
+struct Head {
+    exp: i32,
+    bits: u32,
+    lead: f64,
+}
+
+impl Head {
+    const ZERO: Head = Head { exp: ZERO, bits: 0, lead: 0.0 };
+
+    fn new(x: &Float) -> Self {
+        let mut head = Head::ZERO;
+        x.limbs(|limbs, _, low| {
+            let lowest = limbs.iter().position(|&l| l != 0).unwrap_or(0);
+            let bits = 64 * (limbs.len() - lowest) as u32 - limbs[lowest].trailing_zeros();
+            let lead = (limbs[limbs.len() - 1] >> 11) as f64 * 2f64.powi(-53);
+            head = Head { exp: (low + 64 * limbs.len() as i64) as i32, bits, lead };
+        });
+        head
+    }
+}
+
+/// Heads of the entries of a matrix of floats, by columns.
+pub(super) struct Heads {
     rows: usize,
-    exp: Vec<i32>,
-    bits: Vec<u32>,
+    heads: Vec<Head>,
     /// Rows and columns that meet a NaN or an infinity.
     pub bad_row: Vec<bool>,
     pub bad_col: Vec<bool>,
 }
 
-impl Exponents {
-    pub fn new<T: AsFloat>(mat: MatRef<'_, T>) -> Self {
+impl Heads {
+    pub fn new<T: AsFloat>(mat: MatRef<'_, T>, parallel: bool) -> Self {
         let (rows, cols) = (mat.nrows(), mat.ncols());
-        let (mut exp, mut bits) = (Vec::with_capacity(rows * cols), Vec::with_capacity(rows * cols));
-        let (mut bad_row, mut bad_col) = (vec![false; rows], vec![false; cols]);
-        for j in 0..cols {
-            for i in 0..rows {
-                let x = mat[(i, j)].as_float();
-                let (e, b) = match x.get_exp() {
-                    Some(e) => (e, significant_bits(x)),
-                    None => {
-                        bad_row[i] |= !x.is_zero();
-                        bad_col[j] |= !x.is_zero();
-                        (ZERO, 0)
+        let mut heads = vec![Head::ZERO; rows * cols];
+        let mut bad_entries = vec![vec![]; cols];
+        let columns = heads.chunks_mut(rows.max(1)).zip(&mut bad_entries).enumerate().collect();
+        each(
+            parallel,
+            columns,
+            || (),
+            |(), (j, (heads, bad))| {
+                for (i, head) in heads.iter_mut().enumerate() {
+                    let x = mat[(i, j)].as_float();
+                    *head = Head::new(x);
+                    if !x.is_finite() {
+                        bad.push(i);
                     }
-                };
-                exp.push(e);
-                bits.push(b);
-            }
+                }
+            },
+        );
+        let (mut bad_row, mut bad_col) = (vec![false; rows], vec![false; cols]);
+        for (j, bad) in bad_entries.into_iter().enumerate() {
+            bad_col[j] = !bad.is_empty();
+            bad.into_iter().for_each(|i| bad_row[i] = true);
         }
-        Exponents { rows, exp, bits, bad_row, bad_col }
+        Heads { rows, heads, bad_row, bad_col }
     }
 
     /// Exponent of entry (i, j), `None` for a zero.
-    pub fn get(&self, i: usize, j: usize) -> Option<i64> {
-        let e = self.exp[i + j * self.rows];
-        (e != ZERO).then_some(i64::from(e))
+    pub fn exponent(&self, i: usize, j: usize) -> Option<i64> {
+        let exp = self.heads[i + j * self.rows].exp;
+        (exp != ZERO).then_some(i64::from(exp))
     }
 
     /// Calls `f(i, j, exponent, bits)` for every nonzero entry.
     fn for_each(&self, mut f: impl FnMut(usize, usize, i64, i64)) {
-        if self.rows == 0 {
-            return;
-        }
-        for (j, (exp, bits)) in self.exp.chunks(self.rows).zip(self.bits.chunks(self.rows)).enumerate() {
-            for (i, (&e, &b)) in exp.iter().zip(bits).enumerate() {
-                if e != ZERO {
-                    f(i, j, i64::from(e), i64::from(b));
+        for (j, heads) in self.heads.chunks(self.rows.max(1)).enumerate() {
+            for (i, head) in heads.iter().enumerate() {
+                if head.exp != ZERO {
+                    f(i, j, i64::from(head.exp), i64::from(head.bits));
                 }
             }
         }
@@ -63,19 +87,17 @@ impl Exponents {
 
     /// Largest |exponent|.
     pub fn extreme(&self) -> i64 {
-        self.exp.iter().filter(|&&e| e != ZERO).map(|&e| i64::from(e).abs()).max().unwrap_or(0)
+        self.heads.iter().filter(|h| h.exp != ZERO).map(|h| i64::from(h.exp).abs()).max().unwrap_or(0)
     }
-}
 
-/// Bits from the first to the last one bit of the significand.
-fn significant_bits(x: &Float) -> u32 {
-    let mut bits = 0;
-    x.limbs(|limbs, _, _| {
-        if let Some(lowest) = limbs.iter().position(|&l| l != 0) {
-            bits = 64 * (limbs.len() - lowest) as u32 - limbs[lowest].trailing_zeros();
-        }
-    });
-    bits
+    /// |x_ij| 2^(row_i + col_j), truncated, and 0 below 2^−1000.
+    fn doubles(&self, row: impl Fn(usize) -> i64, col: impl Fn(usize) -> i64) -> Mat<f64> {
+        Mat::from_fn(self.rows, self.bad_col.len(), |i, j| {
+            let head = self.heads[i + j * self.rows];
+            let exp = i64::from(head.exp) + row(i) + col(j); // <= 0
+            if exp > -1000 { head.lead * f64::from_bits(((exp + 1023) as u64) << 52) } else { 0.0 }
+        })
+    }
 }
 
 /// Scaling `a_it = 2^(row_i − inner_t) a'_it`, `b_tj = 2^(col_j + inner_t) b'_tj` with |a'|, |b'| < 1.
@@ -102,7 +124,7 @@ impl Scaling {
     /// The error of entry (i, j) is a constant times 2^(row_i + col_j), so the scaling with the lesser sum of these is kept. To balance,
     /// with A_t, B_t the largest exponents along the inner index t relative to the unbalanced scales, inner_t = ⌊(B_t − A_t) / 2⌋
     /// gives both sides the largest exponent (A_t + B_t)/2.
-    pub fn new(a: &Exponents, b: &Exponents, inner: usize) -> Self {
+    pub fn new(a: &Heads, b: &Heads, inner: usize) -> Self {
         let (m, n) = (a.bad_row.len(), b.bad_col.len());
         let (row, col) = maxima(a, b, &vec![0; inner]);
         let (mut top_a, mut top_b) = (vec![i64::MIN; inner], vec![i64::MIN; inner]);
@@ -144,36 +166,19 @@ impl Scaling {
     ///
     /// One product of doubles truncated from |a'| and |b'|. Rounding raises a sum by a factor below (1 + 2^−52)^k and underflow by at
     /// most k 2^−1074, so a computed sum s >= 2^−960 is less than twice the exact one for k < 2^50.
-    pub fn gaps<A: AsFloat, B: AsFloat>(&self, a: MatRef<'_, A>, b: MatRef<'_, B>, parallel: bool) -> Vec<Option<i64>> {
-        let x = self.doubles(a, |i, t| self.inner[t] - self.row[i], parallel);
-        let y = self.doubles(b, |t, j| -self.inner[t] - self.col[j], parallel);
-        let mut sums = Mat::<f64>::zeros(a.nrows(), b.ncols());
+    pub fn gaps(&self, a: &Heads, b: &Heads, parallel: bool) -> Vec<Option<i64>> {
+        let x = a.doubles(|i| -self.row[i], |t| self.inner[t]);
+        let y = b.doubles(|t| -self.inner[t], |j| -self.col[j]);
+        let mut sums = Mat::<f64>::zeros(x.nrows(), y.ncols());
         let par = if parallel { Par::rayon(0) } else { Par::Seq };
-        faer::linalg::matmul::matmul(sums.as_mut(), faer::Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
+        matmul(sums.as_mut(), Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
         let gap = |s: &f64| (*s >= LEAST_SUM).then(|| 1024 - (s.to_bits() >> 52) as i64);
-        sums.col_iter().flat_map(|c| c.iter().map(gap).collect::<Vec<_>>()).collect()
-    }
-
-    fn doubles<T: AsFloat>(&self, mat: MatRef<'_, T>, shift: impl Fn(usize, usize) -> i64 + Sync, parallel: bool) -> Mat<f64> {
-        let mut out = Mat::<f64>::zeros(mat.nrows(), mat.ncols());
-        let columns: Vec<_> = out.col_iter_mut().enumerate().collect();
-        each(parallel, columns, || (), |(), (j, column)| {
-            for (i, out) in column.iter_mut().enumerate() {
-                mat[(i, j)].as_float().limbs(|limbs, _, low| {
-                    let Some(&top) = limbs.last() else { return };
-                    let exp = low + 64 * limbs.len() as i64 + shift(i, j); // <= 0
-                    if exp > -1000 {
-                        *out = (top >> 11) as f64 * f64::from_bits(((exp - 53 + 1023) as u64) << 52);
-                    }
-                });
-            }
-        });
-        out
+        sums.col_iter().flat_map(|c| c.iter().map(gap)).collect()
     }
 }
 
 /// Row maxima of exp(a_it) + inner_t and column maxima of exp(b_tj) − inner_t; 0 for a row or column of zeros.
-fn maxima(a: &Exponents, b: &Exponents, inner: &[i64]) -> (Vec<i64>, Vec<i64>) {
+fn maxima(a: &Heads, b: &Heads, inner: &[i64]) -> (Vec<i64>, Vec<i64>) {
     let (mut row, mut col) = (vec![i64::MIN; a.bad_row.len()], vec![i64::MIN; b.bad_col.len()]);
     a.for_each(|i, t, e, _| row[i] = row[i].max(e + inner[t]));
     b.for_each(|t, j, e, _| col[j] = col[j].max(e - inner[t]));

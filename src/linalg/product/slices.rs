@@ -43,7 +43,9 @@ impl Plan {
         // Left out: Σ_{s<start} pairs_s k 2^(2b−2) 2^(bs) <= min(count) k 2^(2b−2) 2^(b(start−1)) / (1 − 2^−b), and 1/(1 − 2^−b) <= 16/15.
         let lost = Bound::new((count_a.min(count_b) * k) as u64 * 16 / 15 + 1, 2 * i64::from(bits) - 2);
         let start = match target {
-            Some(target) if !lost.is_zero() => ((target - lost.top()).div_euclid(i64::from(bits)) + 1).clamp(0, (count_a + count_b) as i64 - 2) as usize,
+            Some(target) if !lost.is_zero() => {
+                ((target - lost.top()).div_euclid(i64::from(bits)) + 1).clamp(0, (count_a + count_b) as i64 - 2) as usize
+            }
             _ => 0,
         };
         let dropped = if start == 0 { Bound::ZERO } else { lost.scaled(i64::from(bits) * (start as i64 - 1)) };
@@ -139,21 +141,16 @@ impl Plan {
                 matmul(MatMut::from_column_major_slice_mut(sum, m, n), Accum::Replace, left, right, 1.0, Par::Seq);
             },
         );
-        each(
-            parallel,
-            out.chunks_mut(CHUNK).enumerate().collect(),
-            Stream::new,
-            |stream, (c, out)| {
-                for (e, out) in out.iter_mut().enumerate() {
-                    let q = c * CHUNK + e;
-                    stream.clear();
-                    for (d, &(s, ..)) in self.terms.iter().enumerate() {
-                        stream.add(sums[(q, d)] as i64, u64::from(self.bits) * (s - self.terms[0].0) as u64);
-                    }
-                    let (limbs, negative) = stream.finish();
-                    *out = Some(finish(q % m, start + q / m, limbs, negative, i64::from(self.bits) * self.terms[0].0 as i64));
+        each(parallel, out.chunks_mut(CHUNK).enumerate().collect(), Stream::new, |stream, (c, out)| {
+            for (e, out) in out.iter_mut().enumerate() {
+                let q = c * CHUNK + e;
+                stream.clear();
+                for (d, &(s, ..)) in self.terms.iter().enumerate() {
+                    stream.add(sums[(q, d)] as i64, u64::from(self.bits) * (s - self.terms[0].0) as u64);
                 }
-            },
-        );
+                let (limbs, negative) = stream.finish();
+                *out = Some(finish(q % m, start + q / m, limbs, negative, i64::from(self.bits) * self.terms[0].0 as i64));
+            }
+        });
     }
 }
