@@ -1,8 +1,10 @@
 //! Exact arithmetic on points of the plain model: integers times a power of two, in machine words where they fit.
 
+use faer::MatRef;
 use rayon::prelude::*;
 use rug::{Integer, Rational};
 
+use crate::linalg::product::integer_columns;
 use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem, SpecError};
 
 /// The plain model with exact parameters and materialised labels.
@@ -132,7 +134,8 @@ impl Dyadic {
 /// Entries of products from which a second thread pays.
 const PARALLEL: usize = 1 << 11;
 
-/// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows.
+/// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows,
+/// otherwise as [`exact_integer_product`](crate::linalg::product::exact_integer_product).
 pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     let len = a.cols;
     debug_assert_eq!(len, b.cols);
@@ -145,13 +148,10 @@ pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
             });
         }
     }
-    entrywise(a, b, |i, j| {
-        let mut sum = Integer::new();
-        for (x, y) in a.m[i * len..(i + 1) * len].iter().zip(&b.m[j * len..(j + 1) * len]) {
-            sum += x * y;
-        }
-        sum
-    })
+    // The columns of B Aᵀ are the rows of A Bᵀ.
+    let (x, y) = (MatRef::from_row_major_slice(&b.m, b.rows, len), MatRef::from_row_major_slice(&a.m, a.rows, len));
+    let m = integer_columns(x, y.transpose(), a.rows * b.rows * len >= PARALLEL);
+    Dyadic { rows: a.rows, cols: b.rows, exp: a.exp + b.exp, m }
 }
 
 /// The matrix of `entry(i, j)` over rows i of A and j of B, with the exponent of their product.

@@ -1,0 +1,80 @@
+//! Exact products of integer matrices.
+
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
+use rug::{Integer, integer::Order, ops::NegAssign};
+
+use super::{Grid, cost, entry::Limbs, residues, slices};
+
+struct Integers<'a> {
+    mat: MatRef<'a, Integer>,
+    width: u64,
+}
+
+impl<'a> Integers<'a> {
+    fn new(mat: MatRef<'a, Integer>) -> Self {
+        let width = mat.col_iter().flat_map(|c| c.iter().map(Integer::significant_bits)).max().unwrap_or(0);
+        Integers { mat, width: u64::from(width) }
+    }
+}
+
+impl Grid for Integers<'_> {
+    fn shape(&self) -> (usize, usize) {
+        (self.mat.nrows(), self.mat.ncols())
+    }
+
+    #[inline]
+    fn visit(&self, i: usize, j: usize, f: impl FnOnce(&[u64], bool, i64)) {
+        self.mat[(i, j)].limbs(f);
+    }
+}
+
+/// `A B`, exactly.
+///
+/// Large products run through products of doubles, as in [`product`](super::product()); small ones term by term.
+///
+/// ```
+/// use faer::Mat;
+/// use rug::Integer;
+/// let a = Mat::from_fn(2, 3, |i, j| Integer::from(i + j) << 200);
+/// let square = ufm::linalg::product::exact_integer_product(a.as_ref(), a.transpose(), false);
+/// assert_eq!(square[(0, 1)], Integer::from(0 * 1 + 1 * 2 + 2 * 3) << 400);
+/// ```
+///
+/// # Panics
+/// When the inner dimensions differ.
+pub fn exact_integer_product(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, parallel: bool) -> Mat<Integer> {
+    let mut entries = integer_columns(a, b, parallel).into_iter();
+    let columns: Vec<Vec<_>> = (0..b.ncols()).map(|_| entries.by_ref().take(a.nrows()).map(Some).collect()).collect();
+    let mut columns = columns;
+    Mat::from_fn(a.nrows(), b.ncols(), |i, j| columns[j][i].take().unwrap_or_default())
+}
+
+/// The entries of `A B`, by columns.
+pub(crate) fn integer_columns(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, parallel: bool) -> Vec<Integer> {
+    assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let (x, y) = (Integers::new(a), Integers::new(b));
+    let schoolbook = (m * n) as f64 * cost::direct(k, x.width, y.width);
+    let slices = slices::Plan::new((m, k, n), x.width, y.width, None);
+    let residues = residues::Plan::new(k, x.width, y.width, None);
+    let by_slices = slices.as_ref().map_or(f64::INFINITY, |p| p.cost(m, n));
+    let by_residues = residues.as_ref().map_or(f64::INFINITY, |p| p.cost(m, n));
+    let finish = |_, _, limbs: &[u64], negative, _| {
+        let mut x = Integer::from_digits(limbs, Order::Lsf);
+        if negative {
+            x.neg_assign();
+        }
+        x
+    };
+    match (slices, residues) {
+        (Some(plan), _) if by_slices <= by_residues && by_slices < schoolbook => {
+            plan.run(&x, &y, parallel, finish).into_iter().flatten().collect()
+        }
+        (_, Some(plan)) if by_residues < schoolbook => plan.run(&x, &y, parallel, finish).into_iter().flatten().collect(),
+        _ => {
+            let entry = |q: usize| (0..k).fold(Integer::new(), |sum, t| sum + &a[(q % m, t)] * &b[(t, q / m)]);
+            if parallel { (0..m * n).into_par_iter().map(entry).collect() } else { (0..m * n).map(entry).collect() }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Products of integer matrices modulo primes, put together by the Chinese remainder theorem.
+//!
+//! Symmetric residues |r| <= (m + 3)/2 of A and B modulo primes m_1, ..., m_h are products of their digits with tables of powers; one
+//! product of doubles per prime gives C mod m_i. With M = Π m_i, c_i = C (M/m_i)^(−1) mod m_i (the inverse is in B's table) and 4|C| <= M:
+//!
+//!   C = Σ_i c_i (M/m_i) − q M,   q = round(Σ_i c_i / m_i),
+//!
+//! where the first sum is one more product of doubles, with the digits of M/m_i. (Ozaki, Uchino, Imamura, arXiv:2504.08009, 2025.) Digits
+//! below what is asked are left out there.
+//!
+//! Every product of doubles is exact in any order of summation: the absolute values of its terms sum to at most 2^53.
+
+use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
+use rug::{Assign, Integer};
+
+use super::super::vector::vectorised;
+use super::{
+    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES, chunks, cost, each,
+    entry::{Bound, bit_length, digit_count, digits, window},
+    stream::Stream,
+};
+
+/// Reduced values are at most this before a reduction: see [`reduce`].
+const REDUCIBLE: u64 = (1 << 53) - (1 << 28);
+/// Inner indices in one product of doubles before its result is reduced.
+const INNER: usize = 2048;
+/// Moduli stay below this: see [`reduce`].
+const LARGEST: u64 = 1 << 26;
+
+pub(super) struct Plan {
+    inner: usize,
+    primes: &'static [u32],
+    /// log2 M, rounded up.
+    log_m: u64,
+    digits_a: Digits,
+    digits_b: Digits,
+    /// Bits of the digits of M/m_i, and the weight of the lowest one kept.
+    bits: u32,
+    cut: u64,
+    pub dropped: Bound,
+}
+
+/// Width and number of digits of the entries of an operand.
+#[derive(Clone, Copy)]
+struct Digits {
+    bits: u32,
+    count: usize,
+}
+
+impl Digits {
+    /// The widest that keep count · 2^(bits−1) · m/2 <= `REDUCIBLE`.
+    fn new(width: u64, largest: u64) -> Self {
+        let count = |bits: u32| digit_count(width, bits);
+        let fits = |bits: u32| (count(bits) as u64).checked_mul(largest << (bits - 2)).is_some_and(|sum| sum <= REDUCIBLE);
+        let bits = (2..=30).rev().find(|&b| fits(b)).unwrap_or(2);
+        Digits { bits, count: count(bits) }
+    }
+}
+
+impl Plan {
+    /// `target`: the left out part may reach 2^target units (`None`: nothing is left out). No plan when the table of primes is too short.
+    pub fn new(k: usize, width_a: u64, width_b: u64, target: Option<i64>) -> Option<Self> {
+        // 4 |C| <= 4 k 2^(width_a + width_b) <= M.
+        let log_k = u64::from(usize::BITS - k.leading_zeros());
+        let table = primes::below_bound(k.clamp(1, INNER));
+        let h = table.least_count(width_a + width_b + log_k + 2)?;
+        let primes = &table.primes[..h];
+        // Σ_i |c_i| 2^bits <= h (m + 3)/2 · 2^bits <= 2^53.
+        let most = h as u64 * (table.largest / 2 + 2);
+        let bits = (most.leading_zeros() - 11).min(40);
+        // Left out of each M/m_i and of M is less than 2^cut: (Σ |c_i| + |q|) 2^cut, |q| <= h.
+        let lost = Bound::new(most + h as u64, 0);
+        let cut = target.map_or(0, |target| (target - lost.top()).max(0) as u64);
+        let dropped = if cut == 0 { Bound::ZERO } else { lost.scaled(cut as i64) };
+        let digits = |width| Digits::new(width, table.largest);
+        let (digits_a, digits_b) = (digits(width_a), digits(width_b));
+        Some(Plan { inner: k, primes, log_m: table.bits[h - 1] as u64 + 2, digits_a, digits_b, bits, cut, dropped })
+    }
+
+    /// Digits kept of M and of every M/m_i.
+    fn kept(&self) -> usize {
+        (self.log_m.saturating_sub(self.cut)).div_ceil(u64::from(self.bits)) as usize
+    }
+
+    /// Nanoseconds on one core.
+    pub fn cost(&self, m: usize, n: usize) -> f64 {
+        let (k, h) = (self.inner, self.primes.len());
+        let operand =
+            |entries: usize, d: Digits| cost::digits(entries, d.count) + cost::product(entries, d.count, h) + cost::passes(entries * h);
+        operand(m * k, self.digits_a)
+            + operand(k * n, self.digits_b)
+            + h as f64 * cost::product(m, k, n)
+            + cost::passes(m * n * h)
+            + cost::product(m * n, h, self.kept() + 1)
+            + cost::sums(m * n, self.kept())
+            + cost::tables(h, self.digits_a.count + self.digits_b.count + self.kept())
+    }
+
+    /// `finish(i, j, limbs, negative, low)` for every entry ±limbs · 2^low of A B up to `dropped`, by columns.
+    pub fn run<R: Send>(
+        &self,
+        a: &impl Grid,
+        b: &impl Grid,
+        parallel: bool,
+        finish: impl Fn(usize, usize, &[u64], bool, i64) -> R + Sync,
+    ) -> Vec<Option<R>> {
+        let ((m, k), (_, n)) = (a.shape(), b.shape());
+        let h = self.primes.len();
+        let mut out = Vec::new();
+        out.resize_with(m * n, || None);
+        if m * n == 0 {
+            return out;
+        }
+        let tables = Tables::new(self);
+        let blocks = m.div_ceil((ROWS_BYTES / (8 * k * h).max(1)).clamp(1, m));
+        let height = m.div_ceil(blocks);
+        for top in (0..m).step_by(height) {
+            let height = height.min(m - top);
+            let rows = self.residues(a, (top, height), (0, k), self.digits_a, &tables.powers_a, parallel);
+            let width = (PANEL_BYTES / (8 * (height + k) * h)).max(LEAST_PANEL).min(n);
+            for left in (0..n).step_by(width) {
+                let width = width.min(n - left);
+                let cols = self.residues(b, (0, k), (left, width), self.digits_b, &tables.powers_b, parallel);
+                let sums = self.products(&rows, &cols, height, width, parallel);
+                let finish =
+                    |q: usize, limbs: &[u64], negative| finish(top + q % height, left + q / height, limbs, negative, self.cut as i64);
+                if height == m {
+                    self.put_together(&sums, &tables, parallel, finish, &mut out[left * m..(left + width) * m]);
+                } else {
+                    let mut block = Vec::new();
+                    block.resize_with(height * width, || None);
+                    self.put_together(&sums, &tables, parallel, finish, &mut block);
+                    for (q, entry) in block.into_iter().enumerate() {
+                        out[(left + q / height) * m + top + q % height] = entry;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Residues of a block (first row, rows), (first column, columns): a column per prime, the block by columns.
+    fn residues(
+        &self,
+        grid: &impl Grid,
+        (top, height): (usize, usize),
+        (left, width): (usize, usize),
+        Digits { bits, count }: Digits,
+        powers: &Mat<f64>,
+        parallel: bool,
+    ) -> Mat<f64> {
+        let mut out = Mat::zeros(height * width, self.primes.len());
+        each(
+            parallel,
+            chunks(out.as_mut()).into_iter().enumerate().collect(),
+            || vec![0.0; CHUNK * count],
+            |buffer, (c, mut out)| {
+                let buffer = &mut buffer[..out.nrows() * count];
+                buffer.fill(0.0);
+                for (e, entry) in buffer.chunks_exact_mut(count).enumerate() {
+                    let q = c * CHUNK + e;
+                    grid.visit(top + q % height, left + q / height, |limbs, negative, shift| {
+                        digits(limbs, negative, shift, bits, count, |d, v| entry[d] = v)
+                    });
+                }
+                let digits = MatRef::from_column_major_slice(buffer, count, out.nrows()).transpose();
+                matmul(out.as_mut(), Accum::Replace, digits, powers, 1.0, Par::Seq);
+                for (column, &m) in out.col_iter_mut().zip(self.primes) {
+                    reduce(slice(column), m);
+                }
+            },
+        );
+        out
+    }
+
+    /// c_i for every entry of a block of the product: a column per prime, the block by columns.
+    fn products(&self, rows: &Mat<f64>, cols: &Mat<f64>, m: usize, n: usize, parallel: bool) -> Mat<f64> {
+        let k = self.inner;
+        let mut out = Mat::zeros(m * n, self.primes.len());
+        let columns = out.col_iter_mut().zip(rows.col_iter().zip(cols.col_iter())).zip(self.primes).collect();
+        each(
+            parallel,
+            columns,
+            || (),
+            |(), ((out, (a, b)), &prime)| {
+                let out = slice(out);
+                let contiguous = "columns are contiguous";
+                let a = MatRef::from_column_major_slice(a.try_as_col_major().expect(contiguous).as_slice(), m, k);
+                let b = MatRef::from_column_major_slice(b.try_as_col_major().expect(contiguous).as_slice(), k, n);
+                for t in (0..k).step_by(INNER) {
+                    let inner = INNER.min(k - t);
+                    let (a, b) = (a.subcols(t, inner), b.subrows(t, inner));
+                    matmul(MatMut::from_column_major_slice_mut(out, m, n), Accum::Add, a, b, 1.0, Par::Seq);
+                    reduce(out, prime);
+                }
+            },
+        );
+        out
+    }
+
+    /// `finish(q, limbs, negative)` of Σ_i c_i (M/m_i) − q M for every row q of c.
+    fn put_together<R: Send>(
+        &self,
+        c: &Mat<f64>,
+        tables: &Tables,
+        parallel: bool,
+        finish: impl Fn(usize, &[u64], bool) -> R + Sync,
+        out: &mut [Option<R>],
+    ) {
+        let kept = tables.product.len();
+        each(
+            parallel,
+            out.chunks_mut(CHUNK).enumerate().collect(),
+            || (vec![0.0; CHUNK * (kept + 1)], Stream::new()),
+            |(buffer, stream), (block, out)| {
+                let buffer = &mut buffer[..out.len() * (kept + 1)];
+                let c = c.as_ref().subrows(block * CHUNK, out.len()).transpose();
+                let sums = MatMut::from_column_major_slice_mut(buffer, kept + 1, out.len());
+                matmul(sums, Accum::Replace, tables.cofactors.transpose(), c, 1.0, Par::Seq);
+                for (e, (out, sums)) in out.iter_mut().zip(buffer.chunks_exact(kept + 1)).enumerate() {
+                    // |Σ c_i/m_i − (an integer)| = |C|/M <= 1/4, and the computed sum is off by less than h² 2^−53.
+                    let quotient = sums[kept].round_ties_even() as i64;
+                    stream.clear();
+                    for (d, (&sum, &digit)) in sums.iter().zip(&tables.product).enumerate() {
+                        stream.add(sum as i64 - quotient * digit, u64::from(self.bits) * d as u64);
+                    }
+                    let (limbs, negative) = stream.finish();
+                    *out = Some(finish(block * CHUNK + e, limbs, negative));
+                }
+            },
+        );
+    }
+}
+
+fn slice(column: faer::ColMut<'_, f64>) -> &mut [f64] {
+    column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
+}
+
+/// v ← v − q m with q the integer next to fl(v fl(1/m)), for integers |v| <= `REDUCIBLE` and odd 8 < m < 2^27.
+///
+/// The computed quotient is within |v/m| 2^−52 <= 2/m (and a term of second order) of v/m, so |v/m − q| <= 1/2 + 2.01/m and
+/// |v − q m| <= (m + 3)/2, being an integer. |q m| <= |v| + (m + 3)/2 <= 2^53, so the product and the difference are exact. Adding and
+/// taking off 1.5 · 2^52 rounds to an integer: |v/m| < 2^51.
+fn reduce(values: &mut [f64], m: u32) {
+    const SHIFT: f64 = (3u64 << 51) as f64;
+    let (m, inverse) = (f64::from(m), 1.0 / f64::from(m));
+    vectorised(
+        #[inline(always)]
+        || {
+            for v in &mut *values {
+                let q = (*v * inverse + SHIFT) - SHIFT;
+                *v -= q * m;
+            }
+        },
+    );
+}
+
+/// Constants of one product.
+struct Tables {
+    /// 2^(bits·d) mod m_i, and the same times (M/m_i)^(−1): symmetric, a row per digit and a column per prime.
+    powers_a: Mat<f64>,
+    powers_b: Mat<f64>,
+    /// Digits of M/m_i from bit `cut` up, a column per digit, and a last column 1/m_i.
+    cofactors: Mat<f64>,
+    /// Digits of M from bit `cut` up.
+    product: Vec<i64>,
+}
+
+impl Tables {
+    fn new(plan: &Plan) -> Self {
+        let primes = plan.primes;
+        let product = primes.iter().fold(Integer::from(1), |product, &m| product * m);
+        let kept = plan.kept();
+        let mut cofactors = Mat::zeros(primes.len(), kept + 1);
+        let mut inverses = Vec::with_capacity(primes.len());
+        let mut cofactor = Integer::new();
+        let digit =
+            |x: &Integer, d: usize| window(x.as_limbs(), (plan.cut + u64::from(plan.bits) * d as u64) as i64) & ((1 << plan.bits) - 1);
+        for (i, &m) in primes.iter().enumerate() {
+            cofactor.assign(product.div_exact_u_ref(m));
+            for d in 0..kept {
+                cofactors[(i, d)] = digit(&cofactor, d) as f64;
+            }
+            cofactors[(i, kept)] = 1.0 / f64::from(m);
+            inverses.push(inverse(u64::from(cofactor.mod_u(m)), u64::from(m)));
+        }
+        debug_assert!(bit_length(product.as_limbs()) as u64 <= plan.log_m);
+        let product = (0..kept).map(|d| digit(&product, d) as i64).collect();
+        let powers = |digits: Digits, start: &dyn Fn(usize) -> u64| {
+            let mut table = Mat::zeros(digits.count, primes.len());
+            for (i, &m) in primes.iter().enumerate() {
+                let m = u64::from(m);
+                let step = (1u64 << digits.bits) % m;
+                let mut power = start(i);
+                for d in 0..digits.count {
+                    table[(d, i)] = if power > m / 2 { power as f64 - m as f64 } else { power as f64 };
+                    power = power * step % m;
+                }
+            }
+            table
+        };
+        let (powers_a, powers_b) = (powers(plan.digits_a, &|_| 1), powers(plan.digits_b, &|i| inverses[i]));
+        Tables { powers_a, powers_b, cofactors, product }
+    }
+}
+
+/// x^(−1) mod m by Euclid's algorithm; x and m are coprime.
+fn inverse(x: u64, m: u64) -> u64 {
+    let (mut r, mut s) = ((m as i64, (x % m) as i64), (0i64, 1i64));
+    while r.1 != 0 {
+        let q = r.0 / r.1;
+        r = (r.1, r.0 - q * r.1);
+        s = (s.1, s.0 - q * s.1);
+    }
+    s.0.rem_euclid(m as i64) as u64
+}
+
+/// Primes to use as moduli.
+mod primes {
+    use std::sync::OnceLock;
+
+    use super::{INNER, LARGEST, REDUCIBLE};
+
+    /// Primes downwards from `largest`.
+    pub struct Table {
+        pub largest: u64,
+        pub primes: Vec<u32>,
+        /// Lower bounds of log2 of the product of the primes so far.
+        pub bits: Vec<f64>,
+    }
+
+    /// Enough for a product of 2^15 bits and more.
+    const COUNT: usize = 2048;
+    const LEVELS: usize = INNER.ilog2() as usize + 1;
+
+    /// Primes m with 2^l ((m + 3)/2)² + (m + 3)/2 <= `REDUCIBLE`, l = ⌈log2 k⌉: a product of inner dimension k and a reduced sum before it.
+    pub fn below_bound(k: usize) -> &'static Table {
+        static TABLES: [OnceLock<Table>; LEVELS] = [const { OnceLock::new() }; LEVELS];
+        let level = k.next_power_of_two().ilog2() as usize;
+        TABLES[level].get_or_init(|| {
+            let terms = (1u64 << level) + 1;
+            Table::new((2 * (REDUCIBLE / terms).isqrt() - 3).min(LARGEST))
+        })
+    }
+
+    impl Table {
+        fn new(largest: u64) -> Self {
+            // Sieve of Eratosthenes on the odd numbers of windows below `largest`.
+            const WINDOW: u64 = 1 << 16;
+            let root = largest.isqrt() as usize + 1;
+            let mut composite = vec![false; root + 1];
+            let mut small = vec![];
+            for p in 2..=root {
+                if !composite[p] {
+                    small.push(p as u64);
+                    (p * p..=root).step_by(p).for_each(|q| composite[q] = true);
+                }
+            }
+            let mut primes = Vec::with_capacity(COUNT);
+            let mut high = largest + 1;
+            while primes.len() < COUNT {
+                let low = high - WINDOW;
+                let mut composite = vec![false; WINDOW as usize];
+                for &p in &small {
+                    let first = low.next_multiple_of(p).max(p * p);
+                    (first..high).step_by(p as usize).for_each(|q| composite[(q - low) as usize] = true);
+                }
+                primes.extend((low..high).rev().filter(|q| !composite[(q - low) as usize]).map(|q| q as u32));
+                high = low;
+            }
+            primes.truncate(COUNT);
+            // Each logarithm is off by less than 2^−47; 2^−30 covers that and the sums.
+            let bits = primes
+                .iter()
+                .scan(0.0, |sum, &p| {
+                    *sum += f64::from(p).log2() - 2f64.powi(-30);
+                    Some(*sum)
+                })
+                .collect();
+            Table { largest, primes, bits }
+        }
+
+        /// The least number of primes whose product is at least 2^bits.
+        pub fn least_count(&self, bits: u64) -> Option<usize> {
+            let count = self.bits.partition_point(|&b| b < bits as f64) + 1;
+            (count <= COUNT).then_some(count)
+        }
+    }
+}

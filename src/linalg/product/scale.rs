@@ -1,0 +1,213 @@
+//! Power-of-two scaling of the operands: where a matrix of floats meets a grid of integers.
+
+use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
+use rug::Float;
+
+use super::{AsFloat, Grid, each, entry::Limbs};
+
+/// Exponent of a zero.
+const ZERO: i32 = i32::MIN;
+
+/// The first bits of a float: |x| = lead · 2^exp up to 2^(exp−53) below, lead in [1/2, 1), and x is a multiple of 2^(exp − bits).
+#[derive(Clone, Copy)]
+struct Head {
+    exp: i32,
+    bits: u32,
+    lead: f64,
+}
+
+impl Head {
+    const ZERO: Head = Head { exp: ZERO, bits: 0, lead: 0.0 };
+
+    fn new(x: &Float) -> Self {
+        let mut head = Head::ZERO;
+        x.limbs(|limbs, _, low| {
+            let lowest = limbs.iter().position(|&l| l != 0).unwrap_or(0);
+            let bits = 64 * (limbs.len() - lowest) as u32 - limbs[lowest].trailing_zeros();
+            let lead = (limbs[limbs.len() - 1] >> 11) as f64 * 2f64.powi(-53);
+            head = Head { exp: (low + 64 * limbs.len() as i64) as i32, bits, lead };
+        });
+        head
+    }
+}
+
+/// Heads of the entries of a matrix of floats, by columns.
+pub(super) struct Heads {
+    rows: usize,
+    heads: Vec<Head>,
+    /// Rows and columns that meet a NaN or an infinity.
+    pub bad_row: Vec<bool>,
+    pub bad_col: Vec<bool>,
+}
+
+impl Heads {
+    pub fn new<T: AsFloat>(mat: MatRef<'_, T>, parallel: bool) -> Self {
+        let (rows, cols) = (mat.nrows(), mat.ncols());
+        let mut heads = vec![Head::ZERO; rows * cols];
+        let mut bad_entries = vec![vec![]; cols];
+        let columns = heads.chunks_mut(rows.max(1)).zip(&mut bad_entries).enumerate().collect();
+        each(
+            parallel,
+            columns,
+            || (),
+            |(), (j, (heads, bad))| {
+                for (i, head) in heads.iter_mut().enumerate() {
+                    let x = mat[(i, j)].as_float();
+                    *head = Head::new(x);
+                    if !x.is_finite() {
+                        bad.push(i);
+                    }
+                }
+            },
+        );
+        let (mut bad_row, mut bad_col) = (vec![false; rows], vec![false; cols]);
+        for (j, bad) in bad_entries.into_iter().enumerate() {
+            bad_col[j] = !bad.is_empty();
+            bad.into_iter().for_each(|i| bad_row[i] = true);
+        }
+        Heads { rows, heads, bad_row, bad_col }
+    }
+
+    /// Exponent of entry (i, j), `None` for a zero.
+    pub fn exponent(&self, i: usize, j: usize) -> Option<i64> {
+        let exp = self.heads[i + j * self.rows].exp;
+        (exp != ZERO).then_some(i64::from(exp))
+    }
+
+    /// Calls `f(i, j, exponent, bits)` for every nonzero entry.
+    fn for_each(&self, mut f: impl FnMut(usize, usize, i64, i64)) {
+        for (j, heads) in self.heads.chunks(self.rows.max(1)).enumerate() {
+            for (i, head) in heads.iter().enumerate() {
+                if head.exp != ZERO {
+                    f(i, j, i64::from(head.exp), i64::from(head.bits));
+                }
+            }
+        }
+    }
+
+    /// Largest |exponent|.
+    pub fn extreme(&self) -> i64 {
+        self.heads.iter().filter(|h| h.exp != ZERO).map(|h| i64::from(h.exp).abs()).max().unwrap_or(0)
+    }
+
+    /// |x_ij| 2^(row_i + col_j), truncated, and 0 below 2^−1000.
+    fn doubles(&self, row: impl Fn(usize) -> i64, col: impl Fn(usize) -> i64) -> Mat<f64> {
+        Mat::from_fn(self.rows, self.bad_col.len(), |i, j| {
+            let head = self.heads[i + j * self.rows];
+            let exp = i64::from(head.exp) + row(i) + col(j); // <= 0
+            if exp > -1000 { head.lead * f64::from_bits(((exp + 1023) as u64) << 52) } else { 0.0 }
+        })
+    }
+}
+
+/// Scaling `a_it = 2^(row_i − inner_t) a'_it`, `b_tj = 2^(col_j + inner_t) b'_tj` with |a'|, |b'| < 1.
+pub(super) struct Scaling {
+    zero_row: Vec<bool>,
+    zero_col: Vec<bool>,
+    pub row: Vec<i64>,
+    pub inner: Vec<i64>,
+    pub col: Vec<i64>,
+    /// Bits after the point that represent every a' exactly; likewise b'.
+    pub exact_a: u64,
+    pub exact_b: u64,
+}
+
+/// Mean bits per entry that balancing the inner index must save to be used: random operands stay unscaled.
+const LEAST_GAIN: i64 = 2;
+
+/// 2^−960.
+const LEAST_SUM: f64 = f64::from_bits((1023 - 960) << 52);
+
+impl Scaling {
+    /// Row and column scaling by the largest entry; the inner index is balanced too where that shrinks the scales.
+    ///
+    /// The error of entry (i, j) is a constant times 2^(row_i + col_j), so the scaling with the lesser sum of these is kept. To balance,
+    /// with A_t, B_t the largest exponents along the inner index t relative to the unbalanced scales, inner_t = ⌊(B_t − A_t) / 2⌋
+    /// gives both sides the largest exponent (A_t + B_t)/2.
+    pub fn new(a: &Heads, b: &Heads, inner: usize) -> Self {
+        let (m, n) = (a.bad_row.len(), b.bad_col.len());
+        let (row, col) = maxima(a, b, &vec![0; inner]);
+        let (mut top_a, mut top_b) = (vec![i64::MIN; inner], vec![i64::MIN; inner]);
+        a.for_each(|i, t, e, _| top_a[t] = top_a[t].max(e - row[i]));
+        b.for_each(|t, j, e, _| top_b[t] = top_b[t].max(e - col[j]));
+        let balanced: Vec<i64> =
+            top_a.iter().zip(&top_b).map(|(&a, &b)| if a == i64::MIN || b == i64::MIN { 0 } else { (b - a).div_euclid(2) }).collect();
+        let (row_b, col_b) = maxima(a, b, &balanced);
+        let total = |row: &[i64], col: &[i64]| n as i64 * row.iter().sum::<i64>() + m as i64 * col.iter().sum::<i64>();
+        let (row, inner, col) = if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (m * n) as i64 {
+            (row_b, balanced, col_b)
+        } else {
+            (row, vec![0; inner], col)
+        };
+        let (mut exact_a, mut exact_b) = (0, 0);
+        let (mut zero_row, mut zero_col) = (vec![true; m], vec![true; n]);
+        a.for_each(|i, t, e, bits| {
+            zero_row[i] = false;
+            exact_a = exact_a.max(row[i] - e - inner[t] + bits);
+        });
+        b.for_each(|t, j, e, bits| {
+            zero_col[j] = false;
+            exact_b = exact_b.max(col[j] - e + inner[t] + bits);
+        });
+        Scaling { zero_row, zero_col, row, inner, col, exact_a: exact_a as u64, exact_b: exact_b as u64 }
+    }
+
+    /// Exponent of the scale of entry (i, j).
+    pub fn of(&self, i: usize, j: usize) -> i64 {
+        self.row[i] + self.col[j]
+    }
+
+    /// Whether entry (i, j) meets a row or a column of zeros.
+    pub fn zero(&self, i: usize, j: usize) -> bool {
+        self.zero_row[i] || self.zero_col[j]
+    }
+
+    /// Lower bounds g_ij, in bits: Σ_t |a_it b_tj| >= 2^(row_i + col_j − g_ij); `None` where doubles underflow.
+    ///
+    /// One product of doubles truncated from |a'| and |b'|. Rounding raises a sum by a factor below (1 + 2^−52)^k and underflow by at
+    /// most k 2^−1074, so a computed sum s >= 2^−960 is less than twice the exact one for k < 2^50.
+    pub fn gaps(&self, a: &Heads, b: &Heads, parallel: bool) -> Vec<Option<i64>> {
+        let x = a.doubles(|i| -self.row[i], |t| self.inner[t]);
+        let y = b.doubles(|t| -self.inner[t], |j| -self.col[j]);
+        let mut sums = Mat::<f64>::zeros(x.nrows(), y.ncols());
+        let par = if parallel { Par::rayon(0) } else { Par::Seq };
+        matmul(sums.as_mut(), Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
+        let gap = |s: &f64| (*s >= LEAST_SUM).then(|| 1024 - (s.to_bits() >> 52) as i64);
+        sums.col_iter().flat_map(|c| c.iter().map(gap)).collect()
+    }
+}
+
+/// Row maxima of exp(a_it) + inner_t and column maxima of exp(b_tj) − inner_t; 0 for a row or column of zeros.
+fn maxima(a: &Heads, b: &Heads, inner: &[i64]) -> (Vec<i64>, Vec<i64>) {
+    let (mut row, mut col) = (vec![i64::MIN; a.bad_row.len()], vec![i64::MIN; b.bad_col.len()]);
+    a.for_each(|i, t, e, _| row[i] = row[i].max(e + inner[t]));
+    b.for_each(|t, j, e, _| col[j] = col[j].max(e - inner[t]));
+    for top in row.iter_mut().chain(&mut col) {
+        if *top == i64::MIN {
+            *top = 0;
+        }
+    }
+    (row, col)
+}
+
+/// The integers trunc(2^width x') of a scaled matrix x' = 2^(−outer − inner) x.
+pub(super) struct Scaled<'a, T> {
+    pub mat: MatRef<'a, T>,
+    pub width: u64,
+    pub row: &'a [i64],
+    pub row_sign: i64,
+    pub col: &'a [i64],
+    pub col_sign: i64,
+}
+
+impl<T: AsFloat> Grid for Scaled<'_, T> {
+    fn shape(&self) -> (usize, usize) {
+        (self.mat.nrows(), self.mat.ncols())
+    }
+
+    #[inline]
+    fn visit(&self, i: usize, j: usize, f: impl FnOnce(&[u64], bool, i64)) {
+        let shift = self.width as i64 + self.row_sign * self.row[i] + self.col_sign * self.col[j];
+        self.mat[(i, j)].as_float().limbs(|limbs, negative, low| f(limbs, negative, low + shift));
+    }
+}
