@@ -176,13 +176,18 @@ fn shrink_until_verified(plain: &Plain, r: &[Float], bits: u32) -> Option<Dual> 
     let exp = if max > 0.0 { max.log2().floor() as i32 + 1 - grid_bits } else { -grid_bits }.min(0);
     // Dominance adds up K rounding errors of a double: for large K no shrink finer than 2^-53 K can pass.
     let first = bits as i32 - if k > CHOLESKY_MAX { k.ilog2() as i32 + 2 } else { 2 };
-    let step = if k > CHOLESKY_MAX { 1 } else { 2 };
+    let mut step = if k > CHOLESKY_MAX { 1 } else { 2 };
     let mut s = first;
     while s >= 1 {
         if let Some(dual) = attempt(plain, r, s as u32, exp, bits) {
             return Some(dual);
         }
-        s -= if first - s >= 12 { (s / 3).max(1) } else { step };
+        // Twelve bits one by one, for points as accurate as asked; then in growing strides, so that a point which misses that by a
+        // few bits loses a few more only.
+        if first - s >= 12 {
+            step *= 2;
+        }
+        s -= step;
     }
     // Nothing but R = 0 is left to try: it always verifies (A = N² μ² I).
     attempt(plain, &vec![Float::new(53); k * k], 1, exp, bits)

@@ -47,6 +47,8 @@ const CONSTANT: i64 = 16;
 const SLACK: i32 = 8;
 /// Bits, and log2 N, that rounding may reach above the grid of a residual.
 const ROUNDING: i64 = 16;
+/// Bits, and log2 N, above the grid that rounding leaves in the gradient at a solution.
+const NOISE: i64 = 8;
 /// Bits one solve in double precision is asked for, and the relative residual it can be asked for at most.
 const LEAF: i64 = 43;
 const CG_TOLERANCE: f64 = 1e-13;
@@ -206,6 +208,11 @@ impl Search {
         self.objective.value_gradient(&x, &mut vec![0.0; x.len()]);
         self.objective.accept();
         let bits = i64::from(bits);
+        // A residual that rounding alone may leave has no direction to follow.
+        let noise = i64::from(grid) + i64::from(self.plain.n.ilog2()) + NOISE;
+        if residual.log2().is_none_or(|log2| log2 <= noise) {
+            return Some(Step { correction: bits, solved: bits });
+        }
         let probe = self.correction(&x, &residual, PROBE)?.0.log2();
         let Some(correction) = probe.map(|log2| -log2).filter(|&c| c < bits) else {
             return Some(Step { correction: bits, solved: bits });
@@ -217,7 +224,9 @@ impl Search {
         }
         let (delta, solved) = self.solve(&at, &x, &residual, wanted)?;
         self.x.each_mut().zip(delta.each()).for_each(|(x, delta)| accumulate(x, delta, Sign::Plus));
-        Some(Step { correction, solved })
+        // The probe may have missed flat directions: the correction itself tells its size.
+        let correction = delta.log2().map_or(correction, |log2| -log2);
+        (correction > 0).then_some(Step { correction, solved })
     }
 
     /// δ with N ∇²f(x) δ = r up to 2^-wanted of r, and the bits really reached. `None` when r is no direction of positive curvature.
@@ -422,5 +431,8 @@ fn conjugate_gradients(objective: &mut Objective, x: &[f64], r: &[f64], toleranc
         square = next;
         zip_with(&mut direction, &residual, parallel, |r, d| r + beta * d);
     }
-    Some((e, (square / start).sqrt()))
+    // The recurrence may have drifted from the residual itself.
+    objective.hessian_product(x, &e, &mut product);
+    zip_with(&mut product, r, parallel, |r, p| r - p);
+    Some((e, (dot(&product, &product, parallel) / start).sqrt()))
 }
