@@ -4,8 +4,8 @@ mod support;
 
 use proptest::prelude::*;
 use rug::Float;
-use support::{combine, deep, exact_objective, inner, plain, scattered};
-use ufm::problem::{Problem, evaluate, hessian_product, loss::exp_in_place};
+use support::{combine, deep, exact_objective, inner, plain, scattered, tagged};
+use ufm::problem::{Point, Problem, evaluate, hessian_product, loss::exp_in_place};
 
 /// Central differences with this step err by about step² = 2^-160 relative to the third derivative.
 const STEP_EXPONENT: i32 = -80;
@@ -34,11 +34,46 @@ fn check(problem: &Problem, seed: u64) {
 
 #[test]
 fn derivatives_of_plain_models() {
-    for loss in ["mse", "ce", "label-smoothing"] {
+    for loss in ["mse", "ce", "label-smoothing", "focal"] {
         for bias in ["none", "free", "regularized"] {
             for (seed, counts) in [(1, &[1, 1][..]), (5, &[3, 1, 2]), (9, &[2; 11])] {
                 check(&plain(loss, bias, counts, 3, 0.03, 0.02), seed);
             }
+        }
+    }
+}
+
+#[test]
+fn derivatives_of_multi_label_models() {
+    for bias in ["none", "free", "regularized"] {
+        check(&tagged(bias, 3, &[(&[0], 2), (&[0, 2], 1), (&[1], 1), (&[0, 1, 2], 2)], 3, 0.03, 0.02), 2);
+        // Multiplicities that change within a block, and columns longer than a vector register.
+        let sets: Vec<Vec<u64>> = (0..11).map(|k| (k..11).step_by(3).collect()).collect();
+        let sets: Vec<(&[u64], u64)> = sets.iter().map(|set| (&set[..], 2)).collect();
+        check(&tagged(bias, 11, &sets, 4, 0.01, 0.02), 6);
+    }
+}
+
+/// Focusing between zero and one, and targets nearly certain or nearly impossible.
+#[test]
+fn derivatives_of_focal_loss_at_the_ends() {
+    for focusing in ["0", "0.5", "1", "2", "7"] {
+        let text = format!(
+            "model = 'plain'\nloss = 'focal'\nfocusing = '{focusing}'\nbias = 'none'\nclasses = 3\nper_class = 2\ndim = 3\nlambda_w = '0.1'\nlambda_h = '0.1'"
+        );
+        let problem = Problem::from_toml(&text).unwrap();
+        check(&problem, 12);
+        for scale in [5.0, -5.0] {
+            let point = |s: f64| Point {
+                factors: vec![faer::Mat::from_fn(3, 3, |i, j| s * f64::from(u8::from(i == j)))],
+                h: faer::Mat::from_fn(3, 6, |i, j| 5.0 * f64::from(u8::from(i == j / 2))),
+                b: None,
+            };
+            let at = evaluate(&problem, &point(scale)).unwrap();
+            let exact = exact_objective(&problem, &point(scale), &[], BITS).to_f64();
+            assert!((at.objective - exact).abs() <= ROUNDING * exact, "{focusing}, {scale}: {} against {exact}", at.objective);
+            let v = scattered(&problem, 4, 1.0);
+            assert!(inner(&v, &hessian_product(&problem, &point(scale), &v).unwrap()).is_finite());
         }
     }
 }

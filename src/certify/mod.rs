@@ -118,11 +118,12 @@ pub enum CertifyError {
 
 /// Decides what a point is and proves it.
 ///
-/// Formula: with G the class-averaged gradient of the loss, repaired to ‖G‖_op <= μ, weak duality gives
+/// Formula: with G the gradient averaged over samples of one target of the loss, repaired to ‖G‖_op <= μ, weak duality gives
 /// `f(W,H,b) >= −L*(G) − ‖G 1‖²/(2 λ_b)` for all points of the problem, at every d; the objective at `point` is exact (MSE) or
 /// enclosed (cross-entropy).
 ///
-/// Hypotheses: the plain model with MSE or cross-entropy, any class sizes, bias and d. `problem_file` are the bytes the certificate
+/// Hypotheses: the plain model with MSE, cross-entropy or label smoothing, or the multi-label model; any class sizes or tag sets, bias
+/// and d. `problem_file` are the bytes the certificate
 /// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
 /// Shapes: W (K,d), H (d,N), b (K,1).
 ///
@@ -171,7 +172,7 @@ pub fn certify(
     } else {
         state.gradient_norm(&residual, units)
     };
-    let means = class_means(&plain, &residual, bits);
+    let means = group_means(&plain, &residual, bits);
     let precision = checker_precision(&plain, bits);
 
     let dual = best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits);
@@ -239,17 +240,13 @@ pub fn certify(
     Ok(result)
 }
 
-/// The plain model with a loss the certificate format covers.
+/// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
-    let plain = Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain model)"),
-        PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse and ce)"),
+    Plain::new(problem).map_err(|e| match e {
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain and multi-label models)"),
+        PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse, ce, label-smoothing and pick-all-labels)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
-    })?;
-    if plain.smoothing != 0 {
-        return Err(CertifyError::Unsupported("loss (certificates cover mse and ce)"));
-    }
-    Ok(plain)
+    })
 }
 
 /// Bits of accuracy at which a double's 53 are invisible.
@@ -269,9 +266,11 @@ fn checker_precision(plain: &Plain, bits: u32) -> u32 {
     if plain.k > dual::CHOLESKY_MAX && bits <= 80 { 60 } else { bits + 24 }
 }
 
-/// A bound on what the checker's rounding at `precision` fractional bits may move a bound: 64 K + 1024 units.
+/// A bound on what the checker's rounding at `precision` fractional bits may move a bound: 64 K + 1024 units for each unit of target
+/// mass.
 fn checker_slack(plain: &Plain, precision: u32) -> Rational {
-    if plain.mse { Rational::new() } else { scaled(Integer::from(64 * plain.k as u64 + 1024), -(precision as i32)) }
+    let units = (64 * plain.k as u64 + 1024) * plain.largest_mass();
+    if plain.mse { Rational::new() } else { scaled(Integer::from(units), -(precision as i32)) }
 }
 
 fn check_shapes(plain: &Plain, point: &ExactPoint) -> Result<(), CertifyError> {
@@ -292,9 +291,9 @@ fn check_shapes(plain: &Plain, point: &ExactPoint) -> Result<(), CertifyError> {
     }
 }
 
-/// Averages of the residual's columns over each class, row-major K × K, accurate to `bits` bits below one.
-fn class_means(plain: &Plain, residual: &crate::problem::Dyadic, bits: u32) -> Vec<Float> {
-    let mut means = Vec::with_capacity(plain.k * plain.k);
+/// Averages of the residual's columns over each group, row-major K × (number of groups), accurate to `bits` bits below one.
+fn group_means(plain: &Plain, residual: &crate::problem::Dyadic, bits: u32) -> Vec<Float> {
+    let mut means = Vec::with_capacity(plain.k * plain.counts.len());
     for i in 0..plain.k {
         let row = &residual.m[i * plain.n..(i + 1) * plain.n];
         let mut start = 0;
@@ -321,15 +320,17 @@ fn best_dual(
 ) -> Option<dual::Dual> {
     let log_gradient = gradient_norm.upper().get_exp().unwrap_or(-(bits as i32));
     // Beyond a double's accuracy the point itself says how far the dual matrix can be trusted.
+    let good = |dual: &dual::Dual| (objective - &dual.lower).upper_rational().is_some_and(|gap| gap <= options.gap_tol);
+    let mut found = None;
     let reach = (-log_gradient).clamp(0, bits as i32) as u32;
     if reach > 64 && plain.k <= dual::CHOLESKY_MAX {
-        let found = dual::from_means(plain, means, bits);
-        if found.is_some() {
+        found = dual::from_means(plain, means, bits);
+        if found.as_ref().is_some_and(good) {
             return found;
         }
     }
-    let good = |dual: &dual::Dual| (objective - &dual.lower).upper_rational().is_some_and(|gap| gap <= options.gap_tol);
-    dual::best_f64(plain, means, &state.point.factors[0], &state.point.h, good)
+    // A point critical to many bits need not be a minimum: its own means may then prove little.
+    dual::better(found, dual::best_f64(plain, means, &state.point.factors[0], &state.point.h, good))
 }
 
 fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {

@@ -11,7 +11,7 @@ use crate::scalar::Ball;
 /// cross-entropy. `None` for other losses, wrong shapes, and cross-entropy logits beyond 2^40.
 pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
     match &problem.model {
-        Model::Plain { .. } => {
+        Model::Plain { .. } | Model::MultiLabel { .. } => {
             let plain = Plain::new(problem).ok()?;
             super::check_shapes(&plain, point).ok()?;
             Some(State::new(&plain, point, bits)?.objective())

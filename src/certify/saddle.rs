@@ -45,7 +45,8 @@ pub(super) fn find(problem: &Problem, state: &State<'_>, means: &[Float]) -> Opt
 fn explicit(plain: &Plain, point: &Point, means: &[Float]) -> Option<Point> {
     let (k, d) = (plain.k, plain.d);
     let root: Vec<f64> = plain.counts.iter().map(|&n| (n as f64).sqrt()).collect();
-    let r = Mat::from_fn(k, k, |i, j| means[i * k + j].to_f64() * root[j]);
+    let c = root.len();
+    let r = Mat::from_fn(k, c, |i, j| means[i * c + j].to_f64() * root[j]);
     let (u, _, v) = thin_svd(r.as_ref())?;
     let w = &point.factors[0];
     let (_, basis) = eigh((w.transpose() * w + &point.h * point.h.transpose()).as_ref())?;

@@ -39,6 +39,12 @@ pub(super) struct ProblemArgs {
     /// Multi-label: samples of each tag set by multiplicity, as 1=3,2=2
     #[arg(long, help_heading = "Problem fields", value_delimiter = ',')]
     per_tag_set: Option<Vec<String>>,
+    /// Multi-label: tag sets, classes from 0, as 0,0+2
+    #[arg(long, help_heading = "Problem fields", value_delimiter = ',')]
+    tag_sets: Option<Vec<String>>,
+    /// Multi-label: samples of each of the tag sets
+    #[arg(long, help_heading = "Problem fields", value_delimiter = ',', value_parser = flags::size, allow_negative_numbers = true)]
+    tag_counts: Option<Vec<i64>>,
     /// Feature dimension d
     #[arg(long, help_heading = "Problem fields", value_parser = flags::size, allow_negative_numbers = true)]
     dim: Option<i64>,
@@ -93,6 +99,10 @@ impl ProblemArgs {
             let parsed = text.split_once('=').and_then(|(m, q)| Some((m.to_owned(), q.parse().ok()?)));
             parsed.ok_or_else(|| CliError::Input(format!("--per-tag-set {text} is not allowed: multiplicity=samples, as 1=3,2=2")))
         };
+        let tags = |text: &String| {
+            let parsed = text.split('+').map(|tag| tag.parse().ok()).collect::<Option<Vec<i64>>>();
+            parsed.ok_or_else(|| CliError::Input(format!("--tag-sets {text} is not allowed: classes from 0 joined by +, as 0,0+2")))
+        };
         Ok(RawSpec {
             model: self.model.clone(),
             loss: self.loss.clone(),
@@ -101,6 +111,8 @@ impl ProblemArgs {
             per_class: self.per_class,
             class_counts: self.class_counts.clone(),
             per_tag_set: self.per_tag_set.as_ref().map(|sets| sets.iter().map(tag_set).collect()).transpose()?,
+            tag_sets: self.tag_sets.as_ref().map(|sets| sets.iter().map(tags).collect()).transpose()?,
+            tag_counts: self.tag_counts.clone(),
             dim: self.dim,
             lambda_w: self.lambda_w.clone(),
             lambda_h: self.lambda_h.clone(),

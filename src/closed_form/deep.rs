@@ -50,7 +50,7 @@ impl Deep {
                 sorted.sort_unstable_by(|a, b| b.cmp(a));
                 sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len() as u64)).collect()
             }
-            Labels::TagSets { .. } => vec![],
+            Labels::TagSets { .. } | Labels::Tagged { .. } => vec![],
         }
     }
 
@@ -183,7 +183,7 @@ impl Form for Deep {
         let counts = match &self.labels {
             Labels::Balanced { per_class, .. } => vec![*per_class; k],
             Labels::Counts(counts) => counts.clone(),
-            Labels::TagSets { .. } => vec![],
+            Labels::TagSets { .. } | Labels::Tagged { .. } => vec![],
         };
         let product = Ball::from_rational(&self.product(), width);
         let mut energies: Vec<Ball> = Vec::with_capacity(k);

@@ -4,7 +4,7 @@ use rug::{Float, Integer, Rational};
 
 use super::tag_scales::{self, Tag};
 use super::{Form, Regime, Scalar, Unavailable, frame, whole};
-use crate::problem::{Bias, Dyadic, ExactPoint, Labels, Problem};
+use crate::problem::{Bias, Dyadic, ExactPoint, Labels, Problem, next_set};
 use crate::scalar::{Ball, sqrt_rational};
 
 /// Samples whose tag sets have `m` members.
@@ -32,7 +32,7 @@ pub(super) struct TagSets {
 impl TagSets {
     pub fn new(problem: &Problem, lambda_w: &Rational, lambda_h: &Rational) -> Result<Self, Unavailable> {
         let Labels::TagSets { classes: k, per_tag_set } = &problem.labels else {
-            return Err(Unavailable::Unsupported("the multi-label model without tag sets"));
+            return Err(Unavailable::Unsupported("tag sets that are listed one by one (balanced data have `per_tag_set`)"));
         };
         let k = *k;
         let group = |&(m, q): &(u64, u64)| {
@@ -156,15 +156,4 @@ impl Form for TagSets {
             b: (self.bias != Bias::None).then_some(zero),
         }
     }
-}
-
-/// The next subset of {0, ..., k−1} of the same size in lexicographic order.
-fn next_set(set: &mut [usize], k: usize) -> bool {
-    let m = set.len();
-    let Some(i) = (0..m).rev().find(|&i| set[i] < k - m + i) else { return false };
-    set[i] += 1;
-    for j in i + 1..m {
-        set[j] = set[j - 1] + 1;
-    }
-    true
 }

@@ -1,12 +1,15 @@
 //! What is minimised: the problem, its labels and parameters, and points of it.
 
 pub(crate) mod exact;
+mod labels;
 pub mod loss;
 pub(crate) mod npz;
 mod objective;
 mod point;
 mod spec;
 
+pub(crate) use labels::next_set;
+pub use labels::{Group, Labels};
 pub use objective::{Evaluation, Layout, Objective, ObjectiveError, evaluate, hessian_product};
 pub use point::{Dyadic, ExactPoint, Point, PointError, write_new};
 pub use spec::{RawSpec, SpecError};
@@ -84,56 +87,7 @@ pub enum Bias {
     Regularized { lambda_b: Rational },
 }
 
-/// Which samples have which labels.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Labels {
-    /// `classes` >= 2 classes of `per_class` >= 1 samples each.
-    Balanced { classes: u64, per_class: u64 },
-    /// n_k >= 1 samples in class k, at least two classes.
-    Counts(Vec<u64>),
-    /// Multi-label: for each multiplicity m (1 <= m <= classes) the number of samples of every m-tag set, ascending in m.
-    TagSets { classes: u64, per_tag_set: Vec<(u64, u64)> },
-}
-
 impl Problem {
-    /// Number of classes K.
-    pub fn classes(&self) -> u64 {
-        match &self.labels {
-            Labels::Balanced { classes, .. } | Labels::TagSets { classes, .. } => *classes,
-            Labels::Counts(counts) => counts.len() as u64,
-        }
-    }
-
-    /// Number of samples N (at most 2^63, checked when the problem was read).
-    pub fn samples(&self) -> u64 {
-        match &self.labels {
-            Labels::Balanced { classes, per_class } => classes * per_class,
-            Labels::Counts(counts) => counts.iter().sum(),
-            Labels::TagSets { classes, per_tag_set } => {
-                per_tag_set.iter().map(|&(m, q)| spec::binomial(*classes, m).unwrap_or(u64::MAX).saturating_mul(q)).sum()
-            }
-        }
-    }
-
-    /// The common class size n when all classes have one, whether it was written `per_class` or `class_counts`.
-    pub fn per_class(&self) -> Option<u64> {
-        match &self.labels {
-            Labels::Balanced { per_class, .. } => Some(*per_class),
-            Labels::Counts(counts) if counts.windows(2).all(|w| w[0] == w[1]) => counts.first().copied(),
-            _ => None,
-        }
-    }
-
-    /// The class sizes n_1..n_K, one entry per class; `None` for tag sets. Callers bound K first
-    /// (see [`Problem::point_sizes`]): a balanced problem may name more classes than fit in memory.
-    pub fn class_counts(&self) -> Option<Vec<u64>> {
-        match &self.labels {
-            Labels::Balanced { classes, per_class } => Some(vec![*per_class; *classes as usize]),
-            Labels::Counts(counts) => Some(counts.clone()),
-            Labels::TagSets { .. } => None,
-        }
-    }
-
     /// The weights, from H outwards: (λ_H, λ_W) for plain and multi-label, `lambdas` for deep, none for sphere.
     pub fn lambdas(&self) -> Vec<&Rational> {
         match &self.model {

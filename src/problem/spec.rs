@@ -41,6 +41,10 @@ pub struct RawSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_tag_set: Option<Vec<(String, i64)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_sets: Option<Vec<Vec<i64>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_counts: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_w: Option<String>,
@@ -58,8 +62,8 @@ pub struct RawSpec {
     pub temperature: Option<String>,
 }
 
-const FIELDS: &str = "model, loss, bias, classes, per_class, class_counts, per_tag_set, dim, lambda_w, lambda_h, lambda_b, \
-                      lambdas, smoothing, focusing, temperature";
+const FIELDS: &str = "model, loss, bias, classes, per_class, class_counts, per_tag_set, tag_sets, tag_counts, dim, lambda_w, \
+                      lambda_h, lambda_b, lambdas, smoothing, focusing, temperature";
 
 /// Sample counts beyond this are refused: N must be exact in the arithmetic of every part of the program.
 const MAX_COUNT: i64 = 1_000_000_000_000_000_000;
@@ -78,7 +82,9 @@ impl RawSpec {
                 "classes" => raw.classes = Some(integer(name, value)?),
                 "per_class" => raw.per_class = Some(integer(name, value)?),
                 "dim" => raw.dim = Some(integer(name, value)?),
-                "class_counts" => raw.class_counts = Some(array(name, value)?.iter().map(|v| integer(name, v)).collect::<Result<_, _>>()?),
+                "class_counts" => raw.class_counts = Some(integers(name, value)?),
+                "tag_counts" => raw.tag_counts = Some(integers(name, value)?),
+                "tag_sets" => raw.tag_sets = Some(array(name, value)?.iter().map(|set| integers(name, set)).collect::<Result<_, _>>()?),
                 "per_tag_set" => {
                     let sets = value.as_table().ok_or_else(|| invalid(name, value, "a table of multiplicity = samples"))?;
                     raw.per_tag_set = Some(sets.iter().map(|(m, v)| Ok((m.clone(), integer(name, v)?))).collect::<Result<_, _>>()?);
@@ -127,12 +133,20 @@ impl RawSpec {
         belongs("lambda_h", self.lambda_h.is_some(), plain_like, "the plain and multi-label models")?;
         belongs("lambdas", self.lambdas.is_some(), deep, "the deep models")?;
         belongs("temperature", self.temperature.is_some(), model_name == "sphere", "the sphere model")?;
-        belongs("per_tag_set", self.per_tag_set.is_some(), model_name == "multi-label", "the multi-label model")?;
+        let tags = [("per_tag_set", self.per_tag_set.is_some()), ("tag_sets", self.tag_sets.is_some()), ("tag_counts", self.tag_counts.is_some())];
+        tags.iter().try_for_each(|&(field, present)| belongs(field, present, model_name == "multi-label", "the multi-label model"))?;
         belongs("smoothing", self.smoothing.is_some(), loss_name == "label-smoothing", "loss label-smoothing")?;
         belongs("focusing", self.focusing.is_some(), loss_name == "focal", "loss focal")?;
 
         let bias = self.bias(plain_like)?;
         let labels = self.labels(model_name == "multi-label")?;
+        if let (Bias::Free, Labels::Tagged { classes, sets }) = (&bias, &labels) {
+            let present: std::collections::HashSet<u64> = sets.iter().flat_map(|(tags, _)| tags).copied().collect();
+            if let Some(absent) = (0..*classes).find(|k| !present.contains(k)) {
+                let text = format!("with bias = \"free\" every class must occur in `tag_sets`, or no minimum is attained: class {absent} does not");
+                return Err(SpecError::Conflict(text));
+            }
+        }
         let dim = count("dim", *required("dim", &self.dim, "the feature dimension, an integer of at least 1")?, 1)?;
         let loss = match loss_name {
             "mse" => Loss::Mse,
@@ -211,7 +225,13 @@ impl RawSpec {
                 return Err(SpecError::Conflict("the multi-label model takes `per_tag_set`, not `per_class` or `class_counts`".into()));
             }
             let classes = classes.ok_or(SpecError::Missing { field: "classes", allowed: "an integer of at least 2".into() })?;
-            return self.tag_sets(classes);
+            if self.tag_sets.is_none() && self.tag_counts.is_none() {
+                return self.per_tag_set(classes);
+            }
+            if self.per_tag_set.is_some() {
+                return Err(SpecError::Conflict("give either `per_tag_set` or `tag_sets` and `tag_counts`, not both".into()));
+            }
+            return self.listed_tag_sets(classes);
         }
         if let Some(counts) = &self.class_counts {
             if self.per_class.is_some() || classes.is_some() {
@@ -232,7 +252,30 @@ impl RawSpec {
         Ok(Labels::Balanced { classes, per_class })
     }
 
-    fn tag_sets(&self, classes: u64) -> Result<Labels, SpecError> {
+    /// `tag_sets` with `tag_counts`: distinct sets of classes from 0, strictly ascending.
+    fn listed_tag_sets(&self, classes: u64) -> Result<Labels, SpecError> {
+        let allowed = "a list of tag sets, classes from 0 in ascending order, e.g. [[0], [0, 2]], with as many `tag_counts`";
+        let sets = required("tag_sets", &self.tag_sets, allowed)?;
+        let counts = required("tag_counts", &self.tag_counts, "the samples of each of the `tag_sets`")?;
+        if sets.len() != counts.len() || sets.is_empty() {
+            return Err(SpecError::Conflict(format!("{} `tag_sets` with {} `tag_counts`: {allowed}", sets.len(), counts.len())));
+        }
+        let counts = counts.iter().map(|&n| count("tag_counts", n, 1)).collect::<Result<Vec<_>, _>>()?;
+        total(counts.iter().map(|&n| n as u128).sum())?;
+        let tags = |set: &Vec<i64>| -> Result<Vec<u64>, SpecError> {
+            let ascending = !set.is_empty() && set.windows(2).all(|w| w[0] < w[1]);
+            let classes = || set.iter().map(|&t| u64::try_from(t).ok().filter(|&t| t < classes)).collect::<Option<Vec<u64>>>();
+            classes().filter(|_| ascending).ok_or_else(|| invalid("tag_sets", &format!("{set:?}"), allowed))
+        };
+        let sets = sets.iter().map(tags).collect::<Result<Vec<_>, _>>()?;
+        let mut distinct = std::collections::HashSet::new();
+        if let Some(twice) = sets.iter().find(|set| !distinct.insert(*set)) {
+            return Err(SpecError::Conflict(format!("`tag_sets` names {} twice", shorten(&format!("{twice:?}")))));
+        }
+        Ok(Labels::Tagged { classes, sets: sets.into_iter().zip(counts).collect() })
+    }
+
+    fn per_tag_set(&self, classes: u64) -> Result<Labels, SpecError> {
         let allowed = "multiplicity = samples of each tag set, e.g. { 1 = 3, 2 = 2 }";
         let sets = required("per_tag_set", &self.per_tag_set, allowed)?;
         let mut per_tag_set = Vec::new();
@@ -339,6 +382,10 @@ fn string(field: &str, value: &toml::Value) -> Result<String, SpecError> {
 
 fn integer(field: &str, value: &toml::Value) -> Result<i64, SpecError> {
     value.as_integer().ok_or_else(|| invalid(field, value, "an integer"))
+}
+
+fn integers(field: &str, value: &toml::Value) -> Result<Vec<i64>, SpecError> {
+    array(field, value)?.iter().map(|v| integer(field, v)).collect()
 }
 
 fn array<'a>(field: &str, value: &'a toml::Value) -> Result<&'a Vec<toml::Value>, SpecError> {

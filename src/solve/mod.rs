@@ -13,4 +13,4 @@ mod warm;
 
 pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
 pub use refine::{Refined, refine};
-pub use run::{minimise, minimise_observed};
+pub use run::{minimise, minimise_loss, minimise_observed};

@@ -60,14 +60,14 @@ const MAX_CG: usize = 20_000;
 /// A correction that gains fewer bits ends a Newton step.
 const LEAST_GAIN: i64 = 3;
 
-/// Refines a stationary point of the plain model to `digits` decimal digits, all entries of W, H and b free.
+/// Refines a stationary point of the plain or multi-label model to `digits` decimal digits, all entries of W, H and b free.
 ///
 /// Newton's method, `∇²f(x) δ = −∇f(x)`, at doubling precision: the gradient is evaluated to twice the bits x has, and the Newton
 /// equation is solved by corrections e from conjugate gradients in double precision, `r ← r + ∇²f(x) e` in exact integer
 /// arithmetic, each gaining 10 to 13 digits. Minimisers come in orbits (W Qᵀ, Q H): no gauge is imposed, because the residuals are
 /// orthogonal to the orbit, where conjugate gradients then never step; the minimiser found is the one of the orbit nearest to the start.
 ///
-/// Hypotheses: plain model with MSE, cross-entropy or label smoothing; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
+/// Hypotheses: plain model with MSE, cross-entropy or label smoothing, or the multi-label model; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
 /// definite across the orbit. Guarantee: none about the point, which [`certify`](crate::certify::certify) takes to a claim; the
 /// same bytes for any number of threads. Memory: at most a dozen copies of the point at
 /// 3.33 `digits` + 50 bits an entry (refused beyond the machine's memory).
@@ -92,7 +92,7 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     problem.point_sizes_at(grid + GUARD)?;
     let plain = Plain::new(problem).map_err(|e| match e {
         PlainError::Spec(e) => SolveError::Spec(e),
-        _ => SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing".into()),
+        _ => SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing, and the multi-label model".into()),
     })?;
     let objective = Objective::new(problem, None)?;
     objective.layout().flatten(start)?;
@@ -160,7 +160,7 @@ struct Search {
     corrections: u32,
 }
 
-/// What a Newton step knows of its point: N ∇L(Z) and, for cross-entropy, the probabilities, on one grid.
+/// What a Newton step knows of its point: N ∇L(Z) and, for cross-entropy, the probabilities times the target masses, on one grid.
 struct Linearised {
     loss: Dyadic,
     probabilities: Option<Dyadic>,
@@ -269,7 +269,7 @@ impl Search {
             let (peak, floor) = (state.grid_target(true), state.grid_target(false));
             let mut p = loss.clone();
             for (t, p) in p.m.iter_mut().enumerate() {
-                *p += if plain.label[t % plain.n] == t / plain.n { &peak } else { &floor };
+                *p += if plain.tagged(plain.label[t % plain.n], t / plain.n) { &peak } else { &floor };
             }
             p
         });
@@ -323,7 +323,7 @@ impl Search {
             }
         }
         if let Some(p) = &at.probabilities {
-            softmax_product(&cut(p), &mut z);
+            softmax_product(&cut(p), &self.plain, &mut z);
         }
         let round = |x: &Dyadic| x.clone().rounded(grid);
         let mut rest = Blocks { w: round(&residual.w), h: round(&residual.h), b: residual.b.as_ref().map(round) };
@@ -382,8 +382,8 @@ fn row_sums(x: &Dyadic) -> Dyadic {
     Dyadic { rows: x.rows, cols: 1, exp: x.exp, m: x.m.chunks(x.cols.max(1)).map(|row| row.iter().sum()).collect() }
 }
 
-/// Columns of z become `p ∘ (z − ⟨p, z⟩)`, rounded to the grid of z.
-fn softmax_product(p: &Dyadic, z: &mut Dyadic) {
+/// Columns of z become `p ∘ (z − ⟨p, z⟩/m)`, p the probabilities times the mass m, rounded to the grid of z.
+fn softmax_product(p: &Dyadic, plain: &Plain, z: &mut Dyadic) {
     let (n, shift) = (z.cols, p.exp.unsigned_abs());
     for i in 0..n {
         let mut mean = Integer::new();
@@ -391,6 +391,7 @@ fn softmax_product(p: &Dyadic, z: &mut Dyadic) {
             mean += &p.m[t] * &z.m[t];
         }
         mean >>= shift;
+        mean /= plain.mass(plain.label[i]);
         for t in (i..z.m.len()).step_by(n) {
             z.m[t] -= &mean;
             z.m[t] *= &p.m[t];

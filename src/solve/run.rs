@@ -5,7 +5,7 @@ use super::{
 };
 use crate::linalg::vector;
 use crate::metrics::point_metrics;
-use crate::problem::{Objective, Point, Problem};
+use crate::problem::{Objective, Point, Problem, loss::LogitLoss};
 
 /// A point of the search: variables, objective, gradient and its norm.
 pub(super) struct Iterate {
@@ -108,12 +108,36 @@ pub fn minimise_observed(
     progress: &mut dyn FnMut(&Progress),
     observe: &mut dyn FnMut(&TraceRow, &Point),
 ) -> Result<Solution, SolveError> {
-    let started = Instant::now();
     options.validate()?;
-    let objective = Objective::new(problem, options.threads)?;
+    search(problem, Objective::new(problem, options.threads)?, options, progress, observe)
+}
+
+/// [`minimise`] with a loss of one's own in the plain or multi-label model: labels, sizes, bias and weights are the problem's, its
+/// loss is ignored. `examples/own_loss.rs` shows one.
+///
+/// # Errors
+/// As [`minimise`].
+pub fn minimise_loss(
+    problem: &Problem,
+    loss: Box<dyn LogitLoss>,
+    options: &SolveOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Solution, SolveError> {
+    options.validate()?;
+    search(problem, Objective::with_loss(problem, loss, options.threads)?, options, progress, &mut |_, _| {})
+}
+
+fn search(
+    problem: &Problem,
+    objective: Objective,
+    options: &SolveOptions,
+    progress: &mut dyn FnMut(&Progress),
+    observe: &mut dyn FnMut(&TraceRow, &Point),
+) -> Result<Solution, SolveError> {
+    let started = Instant::now();
     let x = match &options.start {
         Start::Random => start::random(objective.layout(), options.seed),
-        Start::Spectral => start::spectral(problem, &objective)?,
+        Start::Spectral => start::spectral(&objective)?,
         Start::Point(point) => objective.layout().flatten(point)?,
     };
     let len = x.len();

@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{SolveError, warm::bias_share};
 use crate::linalg::thin_svd;
-use crate::problem::{Layout, Objective, Problem};
+use crate::problem::{Layout, Objective};
 
 /// Standard deviation of a random start.
 const DEVIATION: f64 = 0.1;
@@ -28,23 +28,24 @@ pub(super) fn random(layout: &Layout, seed: u64) -> Vec<f64> {
 ///
 /// With `−N grad L(0) = U S Vᵀ` (its bias part projected out), the mode of singular value s is shared out as `λ_j σ_j² = const`
 /// over the factors with product s, which is where the regulariser is least; hidden layers take one coordinate per mode.
-pub(super) fn spectral(problem: &Problem, objective: &Objective) -> Result<Vec<f64>, SolveError> {
+pub(super) fn spectral(objective: &Objective) -> Result<Vec<f64>, SolveError> {
     let layout = objective.layout();
     let (k, d, m) = (layout.classes, layout.dim, layout.layers);
-    let counts = problem.class_counts().ok_or_else(|| SolveError::Unsupported("tag sets have no spectral start".into()))?;
+    let targets = objective.targets();
+    let (counts, c) = (&targets.counts, targets.counts.len());
     let n = layout.samples as f64;
-    // One column per class: samples of a class have the same gradient at zero.
-    let mut descent = Mat::<f64>::zeros(k, k);
+    // One column per group: samples of a group have the same gradient at zero.
+    let mut descent = Mat::<f64>::zeros(k, c);
     let mut first = 0;
-    for (class, &count) in counts.iter().enumerate() {
-        let column = descent.col_as_slice_mut(class);
+    for (group, &count) in counts.iter().enumerate() {
+        let column = descent.col_as_slice_mut(group);
         objective.loss().gradient(column, first);
         column.iter_mut().for_each(|g| *g *= -n);
         first += count as usize;
     }
     let share = bias_share(objective);
-    let mean: Vec<f64> = (0..k).map(|i| (0..k).map(|j| descent[(i, j)] * counts[j] as f64 / n).sum()).collect();
-    let weighted = Mat::from_fn(k, k, |i, j| (descent[(i, j)] - share * mean[i]) * (counts[j] as f64).sqrt());
+    let mean: Vec<f64> = (0..k).map(|i| (0..c).map(|j| descent[(i, j)] * counts[j] as f64 / n).sum()).collect();
+    let weighted = Mat::from_fn(k, c, |i, j| (descent[(i, j)] - share * mean[i]) * (counts[j] as f64).sqrt());
     let (u, s, v) = thin_svd(weighted.as_ref()).ok_or_else(|| SolveError::Unsupported("no spectral start: the SVD failed".into()))?;
     let mut x = vec![0.0; layout.len()];
     let weights = (0..m).map(|j| objective.lambda(j)).chain([objective.lambda_h()]);
@@ -53,7 +54,7 @@ pub(super) fn spectral(problem: &Problem, objective: &Objective) -> Result<Vec<f
         let level = (s_mode * s_mode * product).powf(1.0 / (m + 1) as f64);
         let sigma = |lambda: f64| (level / lambda).sqrt();
         // Hidden activations of the deep ReLU model should be positive.
-        let total: f64 = (0..k).map(|j| v[(j, mode)]).sum();
+        let total: f64 = (0..c).map(|j| v[(j, mode)]).sum();
         let sign = if total < 0.0 { -1.0 } else { 1.0 };
         for j in 0..m {
             let value = sigma(objective.lambda(j));
@@ -66,7 +67,7 @@ pub(super) fn spectral(problem: &Problem, objective: &Objective) -> Result<Vec<f
         }
         let value = sigma(objective.lambda_h());
         let mut h = layout.features_mut(&mut x);
-        for (sample, &label) in objective.labels().iter().enumerate() {
+        for (sample, &label) in targets.labels.iter().enumerate() {
             let label = label as usize;
             h[(mode, sample)] = sign * value * v[(label, mode)] / (counts[label] as f64).sqrt();
         }

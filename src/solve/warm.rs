@@ -35,7 +35,7 @@ pub(super) fn improve(run: &mut Run, at: &mut Iterate) {
             return;
         }
     }
-    if !matches!(run.problem.loss, crate::problem::Loss::Mse) {
+    if !run.objective.squared() {
         rescale(&mut run.objective, &mut x);
     }
     let mut better = Iterate { g: vec![0.0; x.len()], x, f: f64::NAN, norm: f64::NAN };
@@ -61,10 +61,15 @@ fn regress_classifier(objective: &Objective, x: &mut [f64]) -> Option<()> {
     let mut sums = Mat::<f64>::zeros(d, k);
     let mut mean = vec![0.0; d];
     let mut prior = vec![0.0; k];
-    for (column, &label) in x[layout.features()].chunks_exact(d).zip(objective.labels()) {
-        prior[label as usize] += 1.0 / n;
-        for ((s, m), h) in sums.col_as_slice_mut(label as usize).iter_mut().zip(&mut mean).zip(column) {
-            *s += h / n;
+    let targets = objective.targets();
+    for (column, &label) in x[layout.features()].chunks_exact(d).zip(&targets.labels) {
+        for &tag in &targets.tags[label as usize] {
+            prior[tag as usize] += 1.0 / n;
+            for (s, h) in sums.col_as_slice_mut(tag as usize).iter_mut().zip(column) {
+                *s += h / n;
+            }
+        }
+        for (m, h) in mean.iter_mut().zip(column) {
             *m += h / n;
         }
     }
@@ -96,7 +101,14 @@ fn regress_features(objective: &Objective, x: &mut [f64]) -> Option<()> {
     let (k, d, n) = (layout.classes, layout.dim, layout.samples as f64);
     let w = layout.factor_of(x, 0).to_owned();
     let b = &x[layout.bias()];
-    let targets = Mat::from_fn(k, k, |i, j| (f64::from(i == j) - b.get(i).copied().unwrap_or(0.0)) / n);
+    let groups = &objective.targets().tags;
+    let c = groups.len();
+    let mut targets = Mat::from_fn(k, c, |i, _| -b.get(i).copied().unwrap_or(0.0) / n);
+    for (j, tags) in groups.iter().enumerate() {
+        for &tag in tags {
+            targets[(tag as usize, j)] += 1.0 / n;
+        }
+    }
     let small = k.min(d);
     let mut gram = Mat::<f64>::zeros(small, small);
     let (left, right) = if k <= d { (w.as_ref(), w.transpose()) } else { (w.transpose(), w.as_ref()) };
@@ -104,8 +116,8 @@ fn regress_features(objective: &Objective, x: &mut [f64]) -> Option<()> {
     for i in 0..small {
         gram[(i, i)] += objective.lambda_h();
     }
-    // Samples of one class have the same right-hand side.
-    let mut columns = Mat::<f64>::zeros(d, k);
+    // Samples of one group have the same right-hand side.
+    let mut columns = Mat::<f64>::zeros(d, c);
     if k <= d {
         let mut rhs = targets;
         solve(gram.as_mut(), rhs.as_mut(), objective)?;
@@ -115,7 +127,7 @@ fn regress_features(objective: &Objective, x: &mut [f64]) -> Option<()> {
         solve(gram.as_mut(), columns.as_mut(), objective)?;
     }
     let features = layout.features();
-    for (column, &label) in x[features].chunks_exact_mut(d).zip(objective.labels()) {
+    for (column, &label) in x[features].chunks_exact_mut(d).zip(&objective.targets().labels) {
         column.copy_from_slice(columns.col_as_slice(label as usize));
     }
     Some(())

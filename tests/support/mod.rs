@@ -7,12 +7,24 @@ use ufm::problem::{Bias, Loss, Model, Point, Problem};
 pub fn plain(loss: &str, bias: &str, counts: &[u64], dim: u64, lambda_w: f64, lambda_h: f64) -> Problem {
     let extra = match (loss, bias) {
         ("label-smoothing", _) => "smoothing = '0.1'\n",
+        ("focal", _) => "focusing = '2.5'\n",
         _ => "",
     };
     let regularised = if bias == "regularized" { "lambda_b = '0.29'\n" } else { "" };
     Problem::from_toml(&format!(
         "model = 'plain'\nloss = '{loss}'\nbias = '{bias}'\nclass_counts = {counts:?}\ndim = {dim}\n\
          lambda_w = '{lambda_w:e}'\nlambda_h = '{lambda_h:e}'\n{extra}{regularised}"
+    ))
+    .unwrap()
+}
+
+/// Multi-label data: tag sets with the samples of each.
+pub fn tagged(bias: &str, classes: u64, sets: &[(&[u64], u64)], dim: u64, lambda_w: f64, lambda_h: f64) -> Problem {
+    let regularised = if bias == "regularized" { "lambda_b = '0.29'\n" } else { "" };
+    let (tags, counts): (Vec<&[u64]>, Vec<u64>) = sets.iter().copied().unzip();
+    Problem::from_toml(&format!(
+        "model = 'multi-label'\nloss = 'pick-all-labels'\nbias = '{bias}'\nclasses = {classes}\ntag_sets = {tags:?}\ntag_counts = {counts:?}\n\
+         dim = {dim}\nlambda_w = '{lambda_w:e}'\nlambda_h = '{lambda_h:e}'\n{regularised}"
     ))
     .unwrap()
 }
@@ -104,15 +116,28 @@ pub fn exact_objective(problem: &Problem, x: &Point, shifts: &[(&Float, &Point)]
         }
     }
     let samples = x.h.ncols();
-    let labels = problem.class_counts().unwrap().into_iter().enumerate().flat_map(|(c, n)| std::iter::repeat_n(c, n as usize));
+    let groups = problem.labels.groups();
+    let labels = groups.iter().flat_map(|g| std::iter::repeat_n(&g.tags, g.count as usize));
     let mut loss = Float::new(bits);
-    for (sample, label) in labels.enumerate() {
+    for (sample, tags) in labels.enumerate() {
+        let label = tags[0];
         let column: Vec<&Float> = z.iter().map(|row| &row[sample]).collect();
         match &problem.loss {
             Loss::Mse => {
                 for (i, z) in column.iter().enumerate() {
                     loss += (Float::with_val(bits, *z) - u32::from(i == label)).square() / 2;
                 }
+            }
+            Loss::Focal { focusing } => {
+                let others = (0..k).filter(|&i| i != label).map(|i| Float::with_val(bits, column[i] - column[label]).exp());
+                let odds = others.fold(Float::new(bits), |sum, e| sum + e);
+                let wrong = Float::with_val(bits, &odds / Float::with_val(bits, 1 + &odds));
+                loss += Float::with_val(bits, wrong.ln() * focusing).exp() * odds.ln_1p();
+            }
+            Loss::PickAllLabels => {
+                let mass = column.iter().fold(Float::new(bits), |sum, z| sum + Float::with_val(bits, *z).exp());
+                loss += mass.ln() * tags.len() as u32;
+                tags.iter().for_each(|&k| loss -= column[k]);
             }
             other => {
                 let mass = column.iter().fold(Float::new(bits), |sum, z| sum + Float::with_val(bits, *z).exp());

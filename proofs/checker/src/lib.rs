@@ -90,7 +90,7 @@ fn words(name: &str) -> &'static str {
         "lower" => "objective at every point",
         "upper" => "objective at this point",
         "gap" => "distance of that objective from the global minimum",
-        "within-class" => "within-class variability, (1/N) sum of ||h_i - class mean||^2,",
+        "within-class" => "within-class variability, (1/N) sum of ||h_i - mean of its class or tag set||^2,",
         "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
         "fit" => "fit, the Fenchel-Young term of the loss,",
         "gradient" => "norm of the gradient at this point",
@@ -102,7 +102,8 @@ fn words(name: &str) -> &'static str {
 ///
 /// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
 ///
-/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse` or `ce`.
+/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce` or `label-smoothing`, or the
+/// multi-label model with loss `pick-all-labels`.
 ///
 /// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
 /// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
@@ -169,7 +170,7 @@ fn triple(reader: &mut Reader<'_>, problem: &Problem, [w, h, b]: [&str; 3]) -> R
 fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {
     let (p, classes) = (instance.problem, instance.problem.classes);
     let dual_line = reader.line + 1;
-    let rt = reader.matrix("R", classes, Ok(classes))?.transpose();
+    let rt = reader.matrix("R", classes, Ok(instance.groups.len()))?.transpose();
     let factor_line = reader.line + 1;
     let factor = reader.matrix("L", classes, Err(classes))?;
     let mut bounds = vec![claimed(reader, "lower", false)?];

@@ -1,7 +1,7 @@
 //! Matrices of integers on a common dyadic grid, with exact products and combinations.
 
 use num_bigint::BigInt;
-use num_traits::{One, Signed, ToPrimitive, Zero};
+use num_traits::{One, Signed, ToPrimitive};
 
 use crate::dyadic::{Dyadic, shifted};
 use crate::reader::Fail;
@@ -37,13 +37,6 @@ impl Mat {
     /// Row i as numbers.
     pub fn dyadics(&self, i: usize) -> impl Iterator<Item = Dyadic> + '_ {
         self.row(i).iter().map(|m| Dyadic { m: m.clone(), e: self.e })
-    }
-
-    /// The n x k matrix whose row i is e_(columns_i).
-    pub fn one_hot(columns: &[usize], cols: usize) -> Mat {
-        let mut m = vec![BigInt::zero(); columns.len() * cols];
-        columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = BigInt::one());
-        Mat { rows: columns.len(), cols, e: 0, m }
     }
 
     pub fn transpose(&self) -> Mat {
@@ -153,6 +146,8 @@ pub(crate) fn parallel<T: Send>(n: usize, work: usize, f: impl Fn(usize) -> T + 
 
 #[cfg(test)]
 mod tests {
+    use num_traits::Zero;
+
     use super::*;
 
     fn random(rows: usize, cols: usize, bits: u64, state: &mut u64) -> Mat {

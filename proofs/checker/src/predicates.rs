@@ -4,11 +4,12 @@
 //! a comparison of exact dyadic numbers. Matrices over samples are kept transposed: row i belongs to sample i.
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_traits::{One, Zero};
 
 use crate::dyadic::Dyadic;
 use crate::matrix::{Mat, room};
-use crate::problem::{Bias, Problem};
+use crate::problem::{Bias, Group, Problem};
 use crate::reader::{Fail, rejected};
 use crate::series::Fixed;
 
@@ -24,7 +25,8 @@ pub(crate) struct Instance<'a> {
     pub problem: &'a Problem,
     pub point: &'a Triple,
     pub precision: usize,
-    counts: Vec<usize>,
+    pub groups: Vec<Group>,
+    /// The group of each sample.
     labels: Vec<usize>,
     n: BigInt,
     one: BigInt,
@@ -32,9 +34,26 @@ pub(crate) struct Instance<'a> {
 
 impl<'a> Instance<'a> {
     pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
-        let counts = problem.counts();
-        let labels = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n)).collect();
-        Instance { problem, point, precision, counts, labels, n: problem.samples.into(), one: BigInt::one() }
+        let groups = problem.groups();
+        let labels = groups.iter().enumerate().flat_map(|(g, group)| std::iter::repeat_n(g, group.count)).collect();
+        Instance { problem, point, precision, groups, labels, n: problem.samples.into(), one: BigInt::one() }
+    }
+
+    /// Row i: the targets of group `rows_i`, α/K and 1 - α more at the tags. These multiples of 1/(q K) are rounded down, or `up`, on the
+    /// grid 2^-precision; unless smoothed they are integers.
+    fn targets(&self, rows: &[usize], up: bool) -> Result<Mat, Fail> {
+        let (classes, (alpha, q)) = (self.problem.classes, &self.problem.smoothing);
+        let scale = if alpha.is_zero() { 0 } else { self.precision };
+        room(rows.len() * classes, scale as u64)?;
+        let k = BigInt::from(classes);
+        let unit = q * &k;
+        let rounded = |numerator: BigInt| ((numerator << scale) + if up { &unit - 1 } else { BigInt::zero() }).div_floor(&unit);
+        let (peak, floor) = (rounded((q - alpha) * &k + alpha), rounded(alpha.clone()));
+        let mut m = vec![floor; rows.len() * classes];
+        for (row, &group) in m.chunks_mut(classes).zip(rows) {
+            self.groups[group].tags.iter().for_each(|&tag| row[tag] = peak.clone());
+        }
+        Ok(Mat { rows: rows.len(), cols: classes, e: -(scale as i64), m })
     }
 
     /// w||W||² + h||H||² + b||b||², that is q times the weighted squares.
@@ -53,9 +72,14 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// A - Y, transposed.
+    /// A - T, transposed, with T rounded up.
     fn minus_targets(&self, a: &Mat) -> Result<Mat, Fail> {
-        Mat::combine(&[(&self.one, a), (&-&self.one, &Mat::one_hot(&self.labels, self.problem.classes))])
+        Mat::combine(&[(&self.one, a), (&-&self.one, &self.targets(&self.labels, true)?)])
+    }
+
+    /// Target mass of each sample: its number of tags.
+    fn masses(&self) -> Vec<usize> {
+        self.labels.iter().map(|&g| self.groups[g].tags.len()).collect()
     }
 
     fn point_logits(&self) -> Result<Mat, Fail> {
@@ -67,7 +91,7 @@ impl<'a> Instance<'a> {
     pub fn objective_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (z, q) = (self.point_logits()?, &self.problem.q);
         let loss = if self.problem.ce {
-            Fixed::new(self.precision).loss_upper(&z, &self.labels).times(&2.into())
+            Fixed::new(self.precision).loss_upper(&z, &self.targets(&self.labels, true)?, &self.masses()).times(&2.into())
         } else {
             self.minus_targets(&z)?.norm_squared()
         };
@@ -75,32 +99,33 @@ impl<'a> Instance<'a> {
         Ok(objective <= bound.times(&(2 * &self.n * q)))
     }
 
-    /// P2 and P3 for the dual matrix given as `rt` = Rᵀ (row k is r_k), whose section starts at `line`; then whether the bound it
+    /// P2 and P3 for the dual matrix given as `rt` = Rᵀ (row g is r_g), whose section starts at `line`; then whether the bound it
     /// gives is certainly at least `bound`. With b = 1 unless the bias is regularized,
     ///
-    /// 2 N² b · lower = N b · E - q ||Σ n_k r_k||²,   E = -Σ n_k (||r_k||² + 2 r_kk) for mse, 2 Σ n_k H(q_k) for ce,
+    /// 2 N² b · lower = N b · E - q ||Σ n_g r_g||²,   E = -Σ n_g (||r_g||² + 2 <t_g, r_g>) for mse, 2 Σ n_g m_g H(q_g/m_g) for ce,
     ///
     /// the last term for regularized bias only.
     pub fn lower_at_least(&self, rt: &Mat, line: usize, bound: &Dyadic) -> Result<bool, Fail> {
         let p = self.problem;
         let weighted = self.weighted_rows(rt);
+        let every: Vec<usize> = (0..self.groups.len()).collect();
+        let targets = self.targets(&every, false)?;
         let total = weighted.column_sums();
         if p.bias == Bias::Free && total.m.iter().any(|x| !x.is_zero()) {
-            return rejected(line, "P2: with a free bias the sum of n_k r_k must be zero");
+            return rejected(line, "P2: with a free bias the sum of n_g r_g must be zero");
         }
         let energy = if p.ce {
             if rt.transpose().column_sums().m.iter().any(|x| !x.is_zero()) {
                 return rejected(line, "P3: a column of R does not sum to zero");
             }
-            let classes: Vec<usize> = (0..p.classes).collect();
-            let q = Mat::combine(&[(&self.one, rt), (&self.one, &Mat::one_hot(&classes, p.classes))])?;
-            if q.m.iter().any(|x| *x < BigInt::zero()) {
+            let low = Mat::combine(&[(&self.one, rt), (&self.one, &targets)])?;
+            if low.m.iter().any(|x| *x < BigInt::zero()) {
                 return rejected(line, "P3: a column of R plus its target has a negative entry");
             }
-            Fixed::new(self.precision).entropy_lower(&q, &self.counts).times(&2.into())
+            let high = Mat::combine(&[(&self.one, rt), (&self.one, &self.targets(&every, true)?)])?;
+            Fixed::new(self.precision).entropy_lower(&low, &high, &self.groups).times(&2.into())
         } else {
-            let diagonal = Dyadic { m: weighted.m.iter().step_by(p.classes + 1).sum(), e: rt.e };
-            &diagonal.times(&(-2).into()) - &weighted.inner(rt)
+            &weighted.inner(&targets).times(&(-2).into()) - &weighted.inner(rt)
         };
         let (b, penalty) = match p.bias {
             Bias::Regularized => (p.b.clone(), total.norm_squared().times(&p.q)),
@@ -110,9 +135,9 @@ impl<'a> Instance<'a> {
         Ok(&energy.times(&nb) - &penalty >= bound.times(&(2 * n * nb)))
     }
 
-    /// Row k times n_k.
+    /// Row g times n_g.
     fn weighted_rows(&self, a: &Mat) -> Mat {
-        let m = a.m.iter().enumerate().map(|(t, x)| x * self.counts[t / a.cols]).collect();
+        let m = a.m.iter().enumerate().map(|(t, x)| x * self.groups[t / a.cols].count).collect();
         Mat { m, ..*a }
     }
 
@@ -132,15 +157,20 @@ impl<'a> Instance<'a> {
         Ok(())
     }
 
-    /// N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S.
-    fn slope(&self) -> Result<(Mat, Option<Mat>), Fail> {
+    /// N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S. With them, but for mse, m P_k
+    /// and m S_k for probabilities P <= p <= P + S and masses m.
+    fn slope(&self) -> Result<(Mat, Option<Soft>), Fail> {
         let z = self.point_logits()?;
         if !self.problem.ce {
             return Ok((self.minus_targets(&z)?, None));
         }
         room(z.m.len(), 2 * self.precision as u64)?;
-        let (p, slack) = Fixed::new(self.precision).softmax(&z);
-        Ok((self.minus_targets(&p)?, Some(slack)))
+        let (p, spread) = Fixed::new(self.precision).softmax(&z);
+        let masses = self.masses();
+        let heavy = |a: &Mat| Mat { m: a.m.iter().enumerate().map(|(t, x)| x * masses[t / a.cols]).collect(), ..*a };
+        let (high, low) = (self.targets(&self.labels, true)?, self.targets(&self.labels, false)?);
+        let slack = Mat::combine(&[(&self.one, &heavy(&spread)), (&self.one, &high), (&-&self.one, &low)])?;
+        Ok((self.minus_targets(&heavy(&p))?, Some(Soft { p, spread, slack, masses })))
     }
 
     /// (s, ε) such that N q ||∇f|| lies within ε of the square root of s; ε = 0 for mse.
@@ -149,7 +179,7 @@ impl<'a> Instance<'a> {
     /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
     pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
         let (p, Triple { w, h, b }) = (self.problem, self.point);
-        let (low, slack) = self.slope()?;
+        let (low, soft) = self.slope()?;
         let for_w = Mat::combine(&[(&p.q, &low.transpose().product(h)?), (&(&self.n * &p.w), w)])?;
         let for_h = Mat::combine(&[(&p.q, &low.product(&w.transpose())?), (&(&self.n * &p.h), &h.transpose())])?;
         let mut square = &for_w.norm_squared() + &for_h.norm_squared();
@@ -158,7 +188,7 @@ impl<'a> Instance<'a> {
             square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
             reach = &reach + &Dyadic::new(self.n.clone(), 0);
         }
-        let error = slack.map(|s| (&s.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
+        let error = soft.map(|s| (&s.slack.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
         Ok((square, error.unwrap_or_default()))
     }
 
@@ -178,32 +208,43 @@ impl<'a> Instance<'a> {
     /// Whether Q(v) <= bound ||v||² is certain.
     ///
     /// N q Q(v) = q { N <Z', hess L Z'> + <G, Z''> } + N (w||dW||² + h||dH||² + b||db||²). For mse the braces are ||Z'||² + <Z - Y, Z''>.
-    /// For ce, with p the softmax of a sample, P <= p <= P + S, the Hessian term is the variance of z' under p, at most
-    /// Σ_k (P_k + S_k) (z'_k - c)² for every c (here c = Σ P_k z'_k), and <p - y, z''> <= <P - y, z''> + Σ_k S_k max(z''_k, 0).
+    /// For ce, with p the softmax of a sample, P <= p <= P + S, the Hessian term is m times the variance of z' under p, at most
+    /// m Σ_k (P_k + S_k) (z'_k - c)² for every c (here c = Σ P_k z'_k), and <G, z''> <= <A, z''> + Σ_k S'_k max(z''_k, 0) when A <= G <= A + S'.
     pub fn curvature_at_most(&self, v: &Triple, bound: &Dyadic) -> Result<bool, Fail> {
         let first = Mat::combine(&[
             (&self.one, &self.logits(&v.w, &self.point.h, v.b.as_ref())?),
             (&self.one, &self.logits(&self.point.w, &v.h, None)?),
         ])?;
         let second = Mat::combine(&[(&2.into(), &self.logits(&v.w, &v.h, None)?)])?;
-        let (low, slack) = self.slope()?;
+        let (low, soft) = self.slope()?;
         let mut loss = low.inner(&second);
-        loss = &loss + &slack.map_or_else(|| first.norm_squared(), |slack| self.variance_upper(&low, &slack, &first, &second));
+        loss = &loss + &soft.map_or_else(|| first.norm_squared(), |soft| soft.variance_upper(&first, &second));
         let squares = &(&v.w.norm_squared() + &v.h.norm_squared()) + &v.b.as_ref().map_or(Dyadic::default(), Mat::norm_squared);
         let total = &loss.times(&self.problem.q) + &self.weighted(v).times(&self.n);
         Ok(total <= (bound * &squares).times(&(&self.n * &self.problem.q)))
     }
+}
 
-    /// Σ_samples Σ_k (P_k + S_k) (z'_k - c)² + S_k max(z''_k, 0), from `low` = P - Y.
-    fn variance_upper(&self, low: &Mat, slack: &Mat, first: &Mat, second: &Mat) -> Dyadic {
-        let one = Dyadic::new(1, 0);
+/// The softmax of every sample, P <= p <= P + `spread`, target masses m, and `slack` of N ∂L/∂Z.
+struct Soft {
+    p: Mat,
+    spread: Mat,
+    slack: Mat,
+    masses: Vec<usize>,
+}
+
+impl Soft {
+    /// Σ_samples Σ_k m (P_k + S_k) (z'_k - c)² + slack_k max(z''_k, 0).
+    fn variance_upper(&self, first: &Mat, second: &Mat) -> Dyadic {
         let mut total = Dyadic::default();
-        for (i, &label) in self.labels.iter().enumerate() {
-            let mut p: Vec<Dyadic> = low.dyadics(i).collect();
-            p[label] = &p[label] + &one;
-            let centre = p.iter().zip(first.dyadics(i)).fold(Dyadic::default(), |c, (p, z)| &c + &(p * &z));
-            for (((p, s), z), zz) in p.iter().zip(slack.dyadics(i)).zip(first.dyadics(i)).zip(second.dyadics(i)) {
-                total = &total + &(&(p + &s) * &(&z - &centre).square());
+        for (i, &mass) in self.masses.iter().enumerate() {
+            let centre = self.p.dyadics(i).zip(first.dyadics(i)).fold(Dyadic::default(), |c, (p, z)| &c + &(&p * &z));
+            let mut variance = Dyadic::default();
+            for ((p, s), z) in self.p.dyadics(i).zip(self.spread.dyadics(i)).zip(first.dyadics(i)) {
+                variance = &variance + &(&(&p + &s) * &(&z - &centre).square());
+            }
+            total = &total + &variance.times(&mass.into());
+            for (s, zz) in self.slack.dyadics(i).zip(second.dyadics(i)) {
                 total = if zz.is_negative() { total } else { &total + &(&s * &zz) };
             }
         }

@@ -9,10 +9,13 @@ pub(crate) enum Bias {
     Regularized,
 }
 
-/// The plain model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized).
+/// The plain or multi-label model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized).
 #[derive(Debug)]
 pub(crate) struct Problem {
+    /// Cross-entropy, label smoothing or pick-all-labels; otherwise mse.
     pub ce: bool,
+    /// α = m/q of the targets (1 - α) e_y + (α/K) 1; zero unless smoothed.
+    pub smoothing: (BigInt, BigInt),
     pub bias: Bias,
     pub classes: usize,
     pub samples: usize,
@@ -28,15 +31,42 @@ pub(crate) struct Problem {
 enum Sizes {
     Balanced(usize),
     Listed(Vec<usize>),
+    /// Samples of every tag set of each multiplicity, ascending.
+    PerTagSet(Vec<(usize, usize)>),
+    Tagged(Vec<Group>),
+}
+
+/// Samples that share a target: their tags (a class, unless multi-label) and how many they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub tags: Vec<usize>,
+    pub count: usize,
 }
 
 impl Problem {
-    /// n_1..n_K. Called once K columns have been read, so that memory follows the certificate's real size.
-    pub fn counts(&self) -> Vec<usize> {
+    /// The groups in the order of H's columns. Called once N columns have been read, so that memory follows the certificate's real size.
+    pub fn groups(&self) -> Vec<Group> {
+        let single = |(class, &count): (usize, &usize)| Group { tags: vec![class], count };
         match &self.sizes {
-            Sizes::Balanced(n) => vec![*n; self.classes],
-            Sizes::Listed(counts) => counts.clone(),
+            Sizes::Balanced(n) => vec![*n; self.classes].iter().enumerate().map(single).collect(),
+            Sizes::Listed(counts) => counts.iter().enumerate().map(single).collect(),
+            Sizes::Tagged(groups) => groups.clone(),
+            Sizes::PerTagSet(sizes) => {
+                let sets = |&(m, count): &(usize, usize)| {
+                    let first: Vec<usize> = (0..m).collect();
+                    let all = std::iter::successors(Some(first), |set| self.next_set(set));
+                    all.map(move |tags| Group { tags, count })
+                };
+                sizes.iter().flat_map(sets).collect()
+            }
         }
+    }
+
+    /// The next subset of the classes of the same size, lexicographically.
+    fn next_set(&self, set: &[usize]) -> Option<Vec<usize>> {
+        let m = set.len();
+        let i = (0..m).rev().find(|&i| set[i] < self.classes - m + i)?;
+        Some(set[..i].iter().copied().chain((0..m - i).map(|j| set[i] + 1 + j)).collect())
     }
 
     /// Validates a problem file as a whole.
@@ -46,10 +76,12 @@ impl Problem {
     pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
         let file = Fields::read(text)?;
-        file.choice("model", &["plain"])?;
-        let ce = file.choice("loss", &["mse", "ce"])? == 1;
+        let tagged = file.choice("model", &["plain", "multi-label"])? == 1;
+        let losses: &[&str] = if tagged { &["pick-all-labels"] } else { &["mse", "ce", "label-smoothing"] };
+        let loss = losses[file.choice("loss", losses)?];
+        let smoothing = file.smoothing(loss == "label-smoothing")?;
         let bias = [Bias::None, Bias::Free, Bias::Regularized][file.choice("bias", &["none", "free", "regularized"])?];
-        let (classes, samples, sizes) = file.sizes()?;
+        let (classes, samples, sizes) = if tagged { file.tag_sizes()? } else { file.sizes()? };
         let dim = file.count("dim")?;
         if (bias == Bias::Regularized) != file.get("lambda_b").is_some() {
             return Err("lambda_b goes with bias = \"regularized\" and with no other".into());
@@ -68,7 +100,7 @@ impl Problem {
         let mut scaled = scaled.into_iter();
         let mut next = || scaled.next().unwrap_or_default();
         let (w, h, b) = (next(), next(), next());
-        Ok(Problem { ce, bias, classes, samples, dim, sizes, w, h, b, q })
+        Ok(Problem { ce: loss != "mse", smoothing, bias, classes, samples, dim, sizes, w, h, b, q })
     }
 }
 
@@ -78,10 +110,26 @@ enum Spelling {
     Quoted,
     Bare,
     List,
+    Table,
 }
 type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 10] = ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b"];
+const KNOWN: [&str; 14] = [
+    "model",
+    "loss",
+    "bias",
+    "classes",
+    "per_class",
+    "class_counts",
+    "per_tag_set",
+    "tag_sets",
+    "tag_counts",
+    "dim",
+    "lambda_w",
+    "lambda_h",
+    "lambda_b",
+    "smoothing",
+];
 const BLANK: [char; 2] = [' ', '\t'];
 
 /// The `key = value` lines; every other construct of TOML is refused.
@@ -101,7 +149,7 @@ impl<'a> Fields<'a> {
             let (key, rest) = line.split_once('=').unwrap_or((line, ""));
             let key = key.trim_end_matches(BLANK);
             if !KNOWN.contains(&key) || found.iter().any(|(k, _)| *k == key) {
-                return refuse("a key given twice, or one that the plain model does not have");
+                return refuse("a key given twice, or one that no model of this checker has");
             }
             match value(rest.trim_start_matches(BLANK)) {
                 Some((value, tail)) if tail.is_empty() || tail.trim_start_matches(BLANK).starts_with('#') => found.push((key, value)),
@@ -130,10 +178,7 @@ impl<'a> Fields<'a> {
     fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
         let (classes, samples, sizes) = match (self.get("class_counts"), self.get("classes"), self.get("per_class")) {
             (Some((Spelling::List, list)), None, None) => {
-                let list = list.trim_end_matches(BLANK);
-                let items = list.strip_suffix(',').unwrap_or(list).split(',');
-                let counts: Option<Vec<usize>> = items.map(|item| count(item.trim_matches(BLANK))).collect();
-                let counts = counts.ok_or("`class_counts` must be a list of integers from 1 to 10^18")?;
+                let counts = items(list, count).ok_or("`class_counts` must be a list of integers from 1 to 10^18")?;
                 (counts.len(), counts.iter().map(|&n| n as u128).sum(), Sizes::Listed(counts))
             }
             (None, Some(_), Some(_)) => {
@@ -142,10 +187,75 @@ impl<'a> Fields<'a> {
             }
             _ => return Err("give `classes` and `per_class`, or a list `class_counts`".into()),
         };
+        if ["per_tag_set", "tag_sets", "tag_counts"].iter().any(|name| self.get(name).is_some()) {
+            return Err("tag sets belong to the multi-label model".into());
+        }
+        Self::bounded(classes, samples, sizes)
+    }
+
+    /// The same of the multi-label model, from `classes` with `per_tag_set`, or with `tag_sets` and `tag_counts`.
+    fn tag_sizes(&self) -> Result<(usize, usize, Sizes), String> {
+        let k = self.count("classes")?;
+        let (tags, samples, sizes) = match (self.get("per_tag_set"), self.get("tag_sets"), self.get("tag_counts")) {
+            (Some((Spelling::Table, table)), None, None) => {
+                let pair = |(m, q): (&str, &str)| Some((count(m.trim_matches(BLANK))?, count(q.trim_matches(BLANK))?));
+                let sizes: Option<Vec<(usize, usize)>> = table.split(',').map(|item| pair(item.split_once('=')?)).collect();
+                let mut sizes = sizes.filter(|s| s.iter().all(|&(m, _)| m <= k)).ok_or("`per_tag_set` is not { multiplicity = samples, .. }")?;
+                sizes.sort_unstable();
+                if sizes.windows(2).any(|w| w[0].0 == w[1].0) {
+                    return Err("`per_tag_set` names a multiplicity twice".into());
+                }
+                let samples = sizes.iter().map(|&(m, q)| subsets(k, m).saturating_mul(q as u128));
+                (k, samples.fold(0u128, u128::saturating_add), Sizes::PerTagSet(sizes))
+            }
+            (None, Some((Spelling::List, sets)), Some((Spelling::List, counts))) => {
+                let index = |text: &str| if text == "0" { Some(0) } else { count(text) };
+                let set = |text: &str| {
+                    let tags = items(text.strip_prefix('[')?, index)?;
+                    (tags.windows(2).all(|w| w[0] < w[1]) && tags.iter().all(|&t| t < k)).then_some(tags)
+                };
+                // Each set ends with its bracket; what is before the next one is a comma.
+                let sets = sets.trim_matches(BLANK).strip_suffix(']').map(|sets| sets.split(']').map(|s| s.trim_start_matches(BLANK)));
+                let sets = sets.and_then(|sets| {
+                    let bare = |(i, s): (usize, &'a str)| if i == 0 { Some(s) } else { Some(s.strip_prefix(',')?.trim_start_matches(BLANK)) };
+                    sets.enumerate().map(|s| set(bare(s)?)).collect::<Option<Vec<_>>>()
+                });
+                let sets = sets.ok_or("`tag_sets` must be a list of lists of classes from 0, strictly ascending")?;
+                let counts = items(counts, count).filter(|c| c.len() == sets.len()).ok_or("`tag_counts` must be as many integers from 1 to 10^18")?;
+                let mut sorted: Vec<_> = sets.iter().collect();
+                sorted.sort_unstable();
+                if sorted.windows(2).any(|w| w[0] == w[1]) {
+                    return Err("`tag_sets` names a set twice".into());
+                }
+                let samples = counts.iter().map(|&n| n as u128).sum();
+                let groups = sets.into_iter().zip(counts).map(|(tags, count)| Group { tags, count }).collect();
+                (k, samples, Sizes::Tagged(groups))
+            }
+            _ => return Err("give `per_tag_set`, or `tag_sets` with `tag_counts`".into()),
+        };
+        if self.get("per_class").is_some() || self.get("class_counts").is_some() {
+            return Err("the multi-label model has tag sets, not class sizes".into());
+        }
+        Self::bounded(tags, samples, sizes)
+    }
+
+    fn bounded(classes: usize, samples: u128, sizes: Sizes) -> Result<(usize, usize, Sizes), String> {
         match usize::try_from(samples) {
             Ok(samples) if classes >= 2 && samples <= MAX_COUNT => Ok((classes, samples, sizes)),
             _ => Err("there must be at least two classes and at most 10^18 samples".into()),
         }
+    }
+
+    /// α in [0, 1] as a quotient, where the loss has it.
+    fn smoothing(&self, smoothed: bool) -> Result<(BigInt, BigInt), String> {
+        let (m, power) = match (smoothed, self.get("smoothing")) {
+            (true, _) => self.decimal("smoothing")?,
+            (false, None) => (BigInt::ZERO, 0),
+            (false, Some(_)) => return Err("smoothing goes with loss = \"label-smoothing\"".into()),
+        };
+        let ten = |power: i64| BigInt::from(10).pow(power.max(0) as u32);
+        let (m, q) = (m * ten(power), ten(-power));
+        if m > q { Err("`smoothing` must lie in [0, 1]".into()) } else { Ok((m, q)) }
     }
 
     /// A weight as (m, p) with value m · 10^p.
@@ -154,7 +264,7 @@ impl<'a> Fields<'a> {
     /// one written, and only those are accepted.
     fn decimal(&self, name: &str) -> Result<(BigInt, i64), String> {
         let exact = |text: &str, digits: &str| bare_number(text) && digits.trim_start_matches('0').len() <= 15;
-        let read = self.get(name).filter(|(s, _)| *s != Spelling::List).and_then(|(spelling, text)| {
+        let read = self.get(name).filter(|(s, _)| matches!(s, Spelling::Quoted | Spelling::Bare)).and_then(|(spelling, text)| {
             let (digits, power) = decimal(text)?;
             let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
             (spelling == Spelling::Quoted || exact(text, &digits)).then_some((m, power))
@@ -170,11 +280,37 @@ fn value(text: &str) -> Option<(Value<'_>, &str)> {
         return (quote == '\'' || !content.contains('\\')).then_some(((Spelling::Quoted, content), tail));
     }
     if let Some(inner) = text.strip_prefix('[') {
-        let (inner, tail) = inner.split_once(']')?;
-        return Some(((Spelling::List, inner), tail));
+        let mut depth = 1;
+        let end = inner.find(|c| {
+            depth += i32::from(c == '[') - i32::from(c == ']');
+            depth == 0
+        })?;
+        return Some(((Spelling::List, &inner[..end]), &inner[end + 1..]));
+    }
+    if let Some(inner) = text.strip_prefix('{') {
+        let (inner, tail) = inner.split_once('}')?;
+        return Some(((Spelling::Table, inner), tail));
     }
     let end = text.find([' ', '\t', '#']).unwrap_or(text.len());
     (end > 0).then_some(((Spelling::Bare, &text[..end]), &text[end..]))
+}
+
+/// The items of a list, each read by `read`; a comma after the last is allowed, as in TOML.
+fn items(list: &str, read: impl Fn(&str) -> Option<usize>) -> Option<Vec<usize>> {
+    let list = list.trim_end_matches(BLANK);
+    list.strip_suffix(',').unwrap_or(list).split(',').map(|item| read(item.trim_matches(BLANK))).collect()
+}
+
+/// C(k, m), or a number beyond 10^18 when that is: the partial products C(k, i) increase up to i = k/2.
+fn subsets(k: usize, m: usize) -> u128 {
+    let mut value: u128 = 1;
+    for i in 0..m.min(k - m) {
+        value = value * (k - i) as u128 / (i + 1) as u128;
+        if value > MAX_COUNT as u128 {
+            break;
+        }
+    }
+    value
 }
 
 const MAX_COUNT: usize = 1_000_000_000_000_000_000;

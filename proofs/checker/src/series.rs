@@ -9,6 +9,7 @@ use num_traits::{One, ToPrimitive, Zero};
 
 use crate::dyadic::{Dyadic, shifted};
 use crate::matrix::{Mat, parallel};
+use crate::problem::Group;
 
 /// Tables at w bits, each entry below the exact value by less than 1.02 ulp.
 pub(crate) struct Fixed {
@@ -127,27 +128,36 @@ impl Fixed {
         (top, bounds)
     }
 
-    /// An upper bound of Σ_i [ log Σ_k exp z_ik - z_(i, y_i) ]; row i of `z` holds the logits of sample i.
+    /// An upper bound of Σ_i [ m_i log Σ_k exp z_ik - <t_i, z_i> ]; row i of `z` holds the logits of sample i, row i of `targets` numbers
+    /// at least t_i, whose sum is m_i.
     ///
-    /// log Σ exp z_k - z_y = (top - z_y) + log Σ exp(z_k - top).
-    pub fn loss_upper(&self, z: &Mat, labels: &[usize]) -> Dyadic {
+    /// m log Σ exp z_k - <t, z> = Σ t_k (top - z_k) + m log Σ exp(z_k - top), and top - z_k >= 0.
+    pub fn loss_upper(&self, z: &Mat, targets: &Mat, masses: &[usize]) -> Dyadic {
         let losses = parallel(z.rows, 100 * z.cols, |i| {
             let (top, bounds) = self.exponentials(z, i);
             let sum = self.number(bounds.iter().map(|(_, high)| high).sum());
-            let margin = Dyadic { m: top - &z.row(i)[labels[i]], e: z.e };
-            margin.ceil_at(self.w) + self.log(&sum).1
+            let margin = targets.row(i).iter().zip(z.row(i)).map(|(t, z)| t * (&top - z)).sum();
+            let margin = Dyadic { m: margin, e: targets.e + z.e };
+            margin.ceil_at(self.w) + self.log(&sum).1 * masses[i]
         });
         self.number(losses.into_iter().sum())
     }
 
-    /// A lower bound of Σ_k n_k Σ_j -q_kj log q_kj; the rows of `q` are probability vectors.
+    /// A lower bound of Σ_g n_g m_g entropy(q_g/m_g) = Σ_g n_g Σ_j q_gj log(m_g/q_gj); the rows q_g >= 0 sum to the masses m_g and lie
+    /// between those of `low` >= 0 and `high`.
     ///
-    /// With hi >= log q, min(hi, 0) >= log q too, and -q log q >= floor(q) · (-min(hi, 0)).
-    pub fn entropy_lower(&self, q: &Mat, counts: &[usize]) -> Dyadic {
-        let term = |q: &Dyadic| -> BigInt { (q.floor_at(self.w) * -self.log(q).1.min(BigInt::zero())) >> self.w };
-        let entropies = parallel(q.rows, 100 * q.cols, |k| {
-            let positive = q.dyadics(k).filter(|q| !q.is_zero());
-            positive.map(|q| term(&q)).sum::<BigInt>() * counts[k]
+    /// With lo <= log m and hi >= log of `high`, q log(m/q) >= floor(low) · max(lo - hi, 0), since q <= m.
+    pub fn entropy_lower(&self, low: &Mat, high: &Mat, groups: &[Group]) -> Dyadic {
+        let entropies = parallel(low.rows, 100 * low.cols, |g| {
+            let mass = match groups[g].tags.len() {
+                1 => BigInt::zero(),
+                m => self.log(&Dyadic::new(m, 0)).0,
+            };
+            let term = |(low, high): (Dyadic, Dyadic)| -> BigInt {
+                (low.floor_at(self.w) * (&mass - self.log(&high).1).max(BigInt::zero())) >> self.w
+            };
+            let positive = low.dyadics(g).zip(high.dyadics(g)).filter(|(low, _)| !low.is_zero());
+            positive.map(term).sum::<BigInt>() * groups[g].count
         });
         self.number(entropies.into_iter().sum())
     }
@@ -297,7 +307,8 @@ mod tests {
                 BigInt::from(noise >> (64 - bits))
             };
             let z = Mat { rows: 2, cols: 3, e: -36 - round % 5, m: (0..6).map(|_| entry(38)).collect() };
-            let loss = |f: &Fixed| f.loss_upper(&z, &[0, 2]);
+            let targets = Mat { rows: 2, cols: 3, e: 0, m: [1, 0, 0, 0, 1, 1].map(BigInt::from).to_vec() };
+            let loss = |f: &Fixed| f.loss_upper(&z, &targets, &[1, 2]);
             assert!(&loss(&coarse) + &tiny >= loss(&fine) && loss(&coarse) <= &loss(&fine) + &Dyadic::new(1, -22));
             let ((p, s), (exact, _)) = (coarse.softmax(&z), fine.softmax(&z));
             for t in 0..6 {
@@ -307,7 +318,8 @@ mod tests {
             }
             let (a, b) = (entry(40), entry(35));
             let q = Mat { rows: 2, cols: 2, e: -40, m: vec![(BigInt::one() << 40) - &a, a, (BigInt::one() << 40) - &b, b] };
-            let entropy = |f: &Fixed| f.entropy_lower(&q, &[1, 5]);
+            let groups = [1, 5].map(|count| Group { tags: vec![0], count });
+            let entropy = |f: &Fixed| f.entropy_lower(&q, &q, &groups);
             assert!(entropy(&coarse) <= &entropy(&fine) + &tiny && &entropy(&coarse) + &Dyadic::new(1, -22) >= entropy(&fine));
         }
     }

@@ -7,12 +7,17 @@ use rug::{Integer, Rational};
 use crate::linalg::product::integer_columns;
 use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem, SpecError};
 
-/// The plain model with exact parameters and materialised labels.
+/// The plain or multi-label model with exact parameters and materialised labels. A group is the samples of one target: a class, or a
+/// tag set.
 pub(crate) struct Plain {
     pub k: usize,
     pub d: usize,
     pub n: usize,
+    /// Samples of each group.
     pub counts: Vec<u64>,
+    /// The tags of each group, ascending: its class, unless multi-label.
+    pub tags: Vec<Vec<usize>>,
+    /// The group of each sample.
     pub label: Vec<usize>,
     pub lambda_w: Rational,
     pub lambda_h: Rational,
@@ -31,25 +36,27 @@ pub(crate) enum PlainError {
 }
 
 impl Plain {
-    /// MSE, cross-entropy and label smoothing of the plain model.
+    /// MSE, cross-entropy and label smoothing of the plain model, pick-all-labels of the multi-label model.
     pub fn new(problem: &Problem) -> Result<Self, PlainError> {
-        let Model::Plain { lambda_w, lambda_h } = &problem.model else {
+        let (Model::Plain { lambda_w, lambda_h } | Model::MultiLabel { lambda_w, lambda_h }) = &problem.model else {
             return Err(PlainError::Model);
         };
         let (mse, smoothing) = match &problem.loss {
             Loss::Mse => (true, Rational::new()),
-            Loss::Ce => (false, Rational::new()),
+            Loss::Ce | Loss::PickAllLabels => (false, Rational::new()),
             Loss::LabelSmoothing { smoothing } => (false, smoothing.clone()),
-            _ => return Err(PlainError::Loss),
+            Loss::Focal { .. } => return Err(PlainError::Loss),
         };
         let (k, d, n) = problem.point_sizes().map_err(PlainError::Spec)?;
-        let counts = problem.class_counts().ok_or(PlainError::Model)?;
-        let label = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n as usize)).collect();
+        let groups = problem.labels.groups();
+        let counts: Vec<u64> = groups.iter().map(|g| g.count).collect();
+        let label = counts.iter().enumerate().flat_map(|(group, &n)| std::iter::repeat_n(group, n as usize)).collect();
         Ok(Plain {
             k,
             d,
             n,
             counts,
+            tags: groups.into_iter().map(|g| g.tags).collect(),
             label,
             lambda_w: lambda_w.clone(),
             lambda_h: lambda_h.clone(),
@@ -66,10 +73,25 @@ impl Plain {
         }
     }
 
-    /// Target of class `class` for a sample of class `label`: one-hot, or smoothed.
-    pub fn target(&self, class: usize, label: usize) -> Rational {
+    /// Whether a group has a tag.
+    pub fn tagged(&self, group: usize, class: usize) -> bool {
+        self.tags[group].contains(&class)
+    }
+
+    /// Total target mass of a group: its number of tags.
+    pub fn mass(&self, group: usize) -> u64 {
+        self.tags[group].len() as u64
+    }
+
+    /// The largest total target mass.
+    pub fn largest_mass(&self) -> u64 {
+        self.tags.iter().map(|t| t.len() as u64).max().unwrap_or(1)
+    }
+
+    /// A target at one of a sample's tags (`hit`) or at another class: one and zero, or smoothed.
+    pub fn target(&self, hit: bool) -> Rational {
         let floor = Rational::from(&self.smoothing / Integer::from(self.k));
-        if class == label { (Rational::from(1) - &self.smoothing) + floor } else { floor }
+        if hit { (Rational::from(1) - &self.smoothing) + floor } else { floor }
     }
 
     /// N² λ_W λ_H = (N μ)².

@@ -1,5 +1,5 @@
 //! One point of the plain model with everything a claim about it needs: objective, residual, gradient norm and curvature,
-//! exact for MSE, enclosed for cross-entropy.
+//! exact for MSE, enclosed for cross-entropy and its kin.
 
 use rayon::prelude::*;
 use rug::{Float, Integer, Rational, float::Round};
@@ -26,7 +26,7 @@ pub(crate) struct State<'a> {
 
 /// For each sample the probabilities p_1..p_K with relative error at most 2^-bits, and the loss with absolute error at most 2^-bits.
 ///
-/// With e_k = exp(z_k − z_y), s = Σ e_k (e_y = 1): p_k = e_k / s, loss = ln s. The difference is exact; rounding it to w bits moves
+/// With y the sample's first tag, e_k = exp(z_k − z_y), s = Σ e_k (e_y = 1): p_k = e_k / s, loss = ln s. The difference is exact; rounding it to w bits moves
 /// it by |x| 2^-w, so e_k carries a relative error of at most (1.01 |x| + 1) 2^-w, the sum of K such terms at most
 /// (1.01 |x| + K + 1) 2^-w, quotient and logarithm one rounding more: w = bits + 4 + log2(|x|_max + K + 4) suffices for all.
 struct Softmax {
@@ -44,7 +44,7 @@ impl Softmax {
         let range = (1u64 << largest.max(0)) as f64 + plain.k as f64 + 4.0;
         let w = bits + 4 + range.log2().ceil() as u32;
         let column = |i: usize| {
-            let y = plain.label[i];
+            let y = plain.tags[plain.label[i]][0];
             let reference = &z.m[y * plain.n + i];
             let mut s = Float::with_val(w, 0);
             let e: Vec<Float> = (0..plain.k)
@@ -86,30 +86,38 @@ impl<'a> State<'a> {
     pub fn loss(&self) -> Ball {
         let width = self.width();
         let Some(soft) = &self.soft else { return Ball::from_rational(&self.squared_loss(), width) };
-        // Losses and their rounded sum: each within 2^-(bits+8); their own rounding at 80 more bits is covered by doubling the slack.
+        // Losses times masses and their rounded sum: each within mass · 2^-(bits+8); their own rounding at 80 more bits is covered by
+        // doubling the slack.
         let mut sum = Float::with_val(width, 0);
-        for loss in &soft.loss {
-            sum += loss;
+        for (loss, &group) in soft.loss.iter().zip(&self.plain.label) {
+            sum += Float::with_val(width, loss * self.plain.mass(group));
         }
         let mean = Ball::exact(sum) / Ball::from_integer(&Integer::from(self.plain.n), width);
-        let slack = Ball::exact(Float::with_val(width, 1) >> (self.bits + 7));
-        (&mean - &slack).hull(&(&mean + &slack)) - Ball::from_rational(&self.smoothed_margins(), width)
+        let slack = Ball::exact(Float::with_val(width, self.plain.largest_mass()) >> (self.bits + 7));
+        (&mean - &slack).hull(&(&mean + &slack)) - Ball::from_rational(&self.target_margins(), width)
     }
 
-    /// (α/(K N)) Σ_i Σ_k (z_ki − z_yi), exactly: logsumexp(z) − ⟨t, z⟩ is below ln s, s = Σ exp(z_k − z_y), by its summand.
-    fn smoothed_margins(&self) -> Rational {
+    /// (1/N) Σ_i ⟨t_i, z_i − z_yi 1⟩, exactly, y the first tag: m logsumexp(z) − ⟨t, z⟩ is below m ln s, s = Σ exp(z_k − z_y), by its
+    /// summand. Zero for one-hot targets.
+    fn target_margins(&self) -> Rational {
         let plain = self.plain;
-        if plain.smoothing == 0 {
-            return Rational::new();
-        }
-        let mut total = Integer::new();
-        for (i, &y) in plain.label.iter().enumerate() {
-            for k in 0..plain.k {
-                total += &self.z.m[k * plain.n + i];
+        let (mut all, mut tagged) = (Integer::new(), Integer::new());
+        for (i, &group) in plain.label.iter().enumerate() {
+            let tags = &plain.tags[group];
+            let at = |k: usize| &self.z.m[k * plain.n + i];
+            if plain.smoothing != 0 {
+                all += (0..plain.k).map(at).sum::<Integer>();
+                all -= Integer::from(at(tags[0]) * plain.k as u64);
             }
-            total -= Integer::from(&self.z.m[y * plain.n + i] * plain.k as u64);
+            if tags.len() > 1 {
+                tagged += tags.iter().map(|&k| at(k)).sum::<Integer>();
+                tagged -= Integer::from(at(tags[0]) * tags.len() as u64);
+            }
         }
-        &plain.smoothing * scaled(total, self.z.exp) / Integer::from(plain.k as u64 * plain.n as u64)
+        // Targets are the floor everywhere and 1 − α more at the tags.
+        let floor = plain.target(false);
+        let more = Rational::from(1) - &plain.smoothing;
+        (floor * scaled(all, self.z.exp) + more * scaled(tagged, self.z.exp)) / Integer::from(plain.n)
     }
 
     fn squared_loss(&self) -> Rational {
@@ -134,17 +142,20 @@ impl<'a> State<'a> {
         let target = |hit| self.grid_target(hit);
         let (peak, floor) = (target(true), target(false));
         let m = (0..k).flat_map(|c| (0..n).map(move |i| (c, i))).map(|(c, i)| {
-            // Relative error 2^-bits of a number at most 1, plus half a unit from rounding: within two units with the target's half.
-            let p = Float::with_val(soft.p[i][c].prec(), &soft.p[i][c] << self.bits);
+            // Relative error below 2^-bits of a number at most m, plus half a unit from rounding: within m + 1 units with the target's
+            // half.
+            let group = self.plain.label[i];
+            let p = Float::with_val(soft.p[i][c].prec(), &soft.p[i][c] * self.plain.mass(group)) << self.bits;
             let p = p.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(p, _)| p);
-            p - if self.plain.label[i] == c { &peak } else { &floor }
+            p - if self.plain.tagged(group, c) { &peak } else { &floor }
         });
-        (Dyadic { rows: k, cols: n, exp: -(self.bits as i32), m: m.collect() }, 2.0)
+        let units = 1.0 + self.plain.largest_mass() as f64;
+        (Dyadic { rows: k, cols: n, exp: -(self.bits as i32), m: m.collect() }, units)
     }
 
-    /// A target at a sample's own class or another one, to the nearest unit of 2^-bits.
+    /// A target at a sample's tag or at another class, to the nearest unit of 2^-bits.
     pub fn grid_target(&self, hit: bool) -> Integer {
-        let target = self.plain.target(0, if hit { 0 } else { 1 });
+        let target = self.plain.target(hit);
         Rational::from(&target << self.bits).round().into_numer_denom().0
     }
 
@@ -183,7 +194,7 @@ impl<'a> State<'a> {
     /// Q(v) and ‖v‖²: the second derivative of f along v, exact for MSE (then rounded once), enclosed for CE.
     ///
     /// Q(v) = ⟨Z', ∇²L Z'⟩ + ⟨∇L, 2 dW dH⟩ + λ_W ‖dW‖² + λ_H ‖dH‖² + λ_b ‖db‖², Z' = dW H + W dH + db 1ᵀ;
-    /// CE: ⟨Z', ∇²L Z'⟩ = (1/N) Σ_i Var_{p_i}(z'_i).
+    /// CE and its kin: ⟨Z', ∇²L Z'⟩ = (1/N) Σ_i m_i Var_{p_i}(z'_i).
     pub fn curvature(&self, v: &ExactPoint) -> (Ball, Rational) {
         let plain = self.plain;
         let first = directional_logits(self.point, v);
@@ -200,10 +211,12 @@ impl<'a> State<'a> {
             return (Ball::from_rational(&q, width), norm);
         };
         let relative = Ball::exact(Float::with_val(width, 1) >> (self.bits + 8));
-        let target = |hit: bool| Ball::from_rational(&plain.target(0, if hit { 0 } else { 1 }), width);
+        let target = |hit: bool| Ball::from_rational(&plain.target(hit), width);
         let (peak, floor) = (target(true), target(false));
         let sample = |i: usize| {
             let (mut mean, mut square, mut inner) = (Ball::zero(width), Ball::zero(width), Ball::zero(width));
+            let group = plain.label[i];
+            let mass = Ball::from_integer(&Integer::from(plain.mass(group)), width);
             for k in 0..plain.k {
                 let p = Ball::exact(soft.p[i][k].clone());
                 let error = &p * &relative;
@@ -214,10 +227,10 @@ impl<'a> State<'a> {
                 let pa = &p * &a;
                 mean = &mean + &pa;
                 square = &square + &(&pa * &a);
-                let g = &p - if plain.label[i] == k { &peak } else { &floor };
+                let g = &(&mass * &p) - if plain.tagged(group, k) { &peak } else { &floor };
                 inner = &inner + &(&g * &b);
             }
-            &(&square - &mean.square()) + &(&inner + &inner)
+            &(&mass * &(&square - &mean.square())) + &(&inner + &inner)
         };
         let samples: Vec<Ball> = (0..plain.n).into_par_iter().map(sample).collect();
         let total = samples.iter().fold(Ball::zero(width), |sum, x| &sum + x);
@@ -239,8 +252,10 @@ fn minus_targets(plain: &Plain, z: &Dyadic) -> Dyadic {
     let exp = z.exp.min(0);
     let mut r = z.clone().aligned(exp);
     let one = Integer::from(1) << exp.unsigned_abs();
-    for (i, &y) in plain.label.iter().enumerate() {
-        r.m[y * plain.n + i] -= &one;
+    for (i, &group) in plain.label.iter().enumerate() {
+        for &y in &plain.tags[group] {
+            r.m[y * plain.n + i] -= &one;
+        }
     }
     r
 }

@@ -73,7 +73,7 @@ impl LogitLoss for CrossEntropy {
     }
 
     /// `(1/N) p_i ∘ (dz_i − <p_i, dz_i>)`, where `p_i = N g_i + t_i` is recovered from the gradient.
-    fn curvature(&self, g: &[f64], dz: &mut [f64], first: usize) {
+    fn curvature(&self, _z: &[f64], g: &[f64], dz: &mut [f64], first: usize) {
         let samples = self.labels.len() as f64;
         vectorised(
             #[inline(always)]
@@ -93,15 +93,19 @@ impl LogitLoss for CrossEntropy {
             },
         );
     }
+
+    fn keeps_logits(&self) -> bool {
+        false
+    }
 }
 
 /// A product at most this large stays finite when one more mass is taken in.
-const MASS_LIMIT: f64 = 1e290;
+pub(super) const MASS_LIMIT: f64 = 1e290;
 /// Independent partial results, so that loops over a column vectorise without changing the order of summation.
 const LANES: usize = 8;
 
 #[inline(always)]
-fn maximum(x: &[f64]) -> f64 {
+pub(super) fn maximum(x: &[f64]) -> f64 {
     let mut lanes = [f64::NEG_INFINITY; LANES];
     let mut chunks = x.chunks_exact(LANES);
     for chunk in &mut chunks {
@@ -117,7 +121,7 @@ fn maximum(x: &[f64]) -> f64 {
 }
 
 #[inline(always)]
-fn sum(x: &[f64]) -> f64 {
+pub(super) fn sum(x: &[f64]) -> f64 {
     let mut lanes = [0.0; LANES];
     let mut chunks = x.chunks_exact(LANES);
     for chunk in &mut chunks {
@@ -133,7 +137,7 @@ fn sum(x: &[f64]) -> f64 {
 }
 
 #[inline(always)]
-fn dot_and_sum(x: &[f64], y: &[f64]) -> [f64; 2] {
+pub(super) fn dot_and_sum(x: &[f64], y: &[f64]) -> [f64; 2] {
     let (mut dots, mut sums) = ([0.0; LANES], [0.0; LANES]);
     let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     for (x, y) in (&mut xs).zip(&mut ys) {

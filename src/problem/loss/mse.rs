@@ -34,7 +34,7 @@ impl LogitLoss for SquaredError {
         0.5 * self.weight * total
     }
 
-    fn curvature(&self, _g: &[f64], dz: &mut [f64], _first: usize) {
+    fn curvature(&self, _z: &[f64], _g: &[f64], dz: &mut [f64], _first: usize) {
         vectorised(
             #[inline(always)]
             || {
@@ -43,5 +43,9 @@ impl LogitLoss for SquaredError {
                 }
             },
         );
+    }
+
+    fn keeps_logits(&self) -> bool {
+        false
     }
 }

@@ -1,9 +1,9 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use super::{Layout, ObjectiveError, labels, loss};
+use super::{Layout, ObjectiveError, Targets, loss};
 use crate::linalg::vector;
-use crate::problem::{Bias, Model, Problem, loss::LogitLoss};
+use crate::problem::{Bias, Loss, Model, Problem, loss::LogitLoss};
 
 /// `f(x) = L(Z) + Σ_j λ_j/2 ‖W_j‖² + λ_H/2 ‖H‖² + λ_b/2 ‖b‖²` with `Z = W_{m} S_{m-1} + b 1ᵀ`, `S_0 = H`, `S_j = σ(W_j S_{j-1})`,
 /// σ the identity (plain, deep linear) or ReLU (deep ReLU); every buffer is allocated once.
@@ -18,7 +18,9 @@ pub struct Objective {
     lambda_b: f64,
     relu: bool,
     loss: Box<dyn LogitLoss>,
-    labels: Vec<u32>,
+    /// Whether the loss is the squared error.
+    squared: bool,
+    targets: Targets,
     par: Par,
     /// At the last accepted point, and at the point evaluated last.
     accepted: State,
@@ -35,6 +37,8 @@ pub struct Objective {
 struct State {
     hidden: Vec<Vec<f64>>,
     errors: Vec<Vec<f64>>,
+    /// Z, bias included, where the loss asks for it; otherwise empty.
+    logits: Vec<f64>,
 }
 
 /// Below this many floating-point operations in one matrix product a second thread costs more than it saves.
@@ -49,8 +53,29 @@ impl Objective {
     /// [`ObjectiveError::Unsupported`], or [`ObjectiveError::Spec`] when a point does not fit in memory.
     pub fn new(problem: &Problem, threads: Option<usize>) -> Result<Self, ObjectiveError> {
         let layout = Layout::new(problem)?;
-        let loss = loss(problem, &layout)?;
-        let labels = labels(problem, &layout).unwrap_or_default();
+        let targets = Targets::new(problem, &layout)?;
+        let loss = loss(problem, &layout, &targets)?;
+        Ok(Self::build(problem, layout, targets, loss, problem.loss == Loss::Mse, threads))
+    }
+
+    /// The plain or multi-label model with a loss of one's own: labels, sizes, bias and weights are the problem's, its loss is ignored.
+    ///
+    /// # Errors
+    /// As [`Objective::new`].
+    pub fn with_loss(problem: &Problem, loss: Box<dyn LogitLoss>, threads: Option<usize>) -> Result<Self, ObjectiveError> {
+        let layout = Layout::new(problem)?;
+        let targets = Targets::new(problem, &layout)?;
+        Ok(Self::build(problem, layout, targets, loss, false, threads))
+    }
+
+    fn build(
+        problem: &Problem,
+        layout: Layout,
+        targets: Targets,
+        loss: Box<dyn LogitLoss>,
+        squared: bool,
+        threads: Option<usize>,
+    ) -> Self {
         let mut lambdas: Vec<f64> = problem.lambdas().iter().map(|l| l.to_f64()).collect();
         let lambda_h = lambdas.remove(0);
         let lambda_b = if let Bias::Regularized { lambda_b } = &problem.bias { lambda_b.to_f64() } else { 0.0 };
@@ -64,9 +89,10 @@ impl Objective {
             let hidden = std::iter::repeat_n(layout.dim, layout.layers - 1);
             hidden.chain(with_logits.then_some(layout.classes)).map(|rows| vec![0.0; rows * layout.samples]).collect()
         };
-        let state = || State { hidden: buffers(false), errors: buffers(true) };
+        let kept = if loss.keeps_logits() { layout.classes * layout.samples } else { 0 };
+        let state = || State { hidden: buffers(false), errors: buffers(true), logits: vec![0.0; kept] };
         let blocks = layout.samples.div_ceil(block_columns(layout.classes));
-        Ok(Self {
+        Self {
             accepted: state(),
             trial: state(),
             tangents: buffers(true),
@@ -77,11 +103,12 @@ impl Objective {
             lambda_h,
             lambda_b,
             loss,
-            labels,
+            squared,
+            targets,
             par,
             gradients: 0,
             products: 0,
-        })
+        }
     }
 
     /// Where the variables lie in the flat vector.
@@ -98,8 +125,12 @@ impl Objective {
         self.par != Par::Seq
     }
 
-    pub(crate) fn labels(&self) -> &[u32] {
-        &self.labels
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    pub(crate) fn squared(&self) -> bool {
+        self.squared
     }
 
     pub(crate) fn loss(&self) -> &dyn LogitLoss {
@@ -176,9 +207,12 @@ impl Objective {
         let db = &v[layout.bias()];
         let (loss, g, k) = (self.loss.as_ref(), &self.accepted.errors[m - 1], layout.classes);
         let columns_each = block_columns(k);
+        let logits = &self.accepted.logits;
         let one = |(index, (dz, g)): (usize, (&mut [f64], &[f64]))| {
             add_bias(dz, db);
-            loss.curvature(g, dz, index * columns_each);
+            let start = index * columns_each * k;
+            let z = if logits.is_empty() { &[][..] } else { &logits[start..start + dz.len()] };
+            loss.curvature(z, g, dz, index * columns_each);
         };
         let block = columns_each * k;
         let dz = &mut self.tangents[m - 1];
@@ -241,6 +275,10 @@ impl Objective {
     fn loss_gradient(&mut self, x: &[f64]) -> f64 {
         let (layout, m) = (&self.layout, self.layout.layers);
         let (b, z) = (&x[layout.bias()], &mut self.trial.errors[m - 1]);
+        if !self.trial.logits.is_empty() {
+            self.trial.logits.copy_from_slice(z);
+            add_bias(&mut self.trial.logits, b);
+        }
         gradient_in_blocks(self.loss.as_ref(), z, b, layout.classes, &mut self.partials, self.par != Par::Seq)
     }
 

@@ -2,18 +2,18 @@
 
 mod chain;
 mod layout;
+mod targets;
 
 pub use chain::Objective;
 pub use layout::Layout;
+pub(crate) use targets::Targets;
 
-use super::{Labels, Loss, Model, Point, Problem, SpecError, loss::*};
+use super::{Loss, Point, Problem, SpecError, loss::*};
 
 /// Why an objective could not be built or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectiveError {
-    #[error(
-        "the numerical objective does not cover {what}; it covers the plain model with mse, ce and label-smoothing, and the deep models"
-    )]
+    #[error("the numerical objective does not cover {what}; it covers the plain, multi-label and deep models")]
     Unsupported { what: String },
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -70,29 +70,15 @@ pub fn hessian_product(problem: &Problem, point: &Point, direction: &Point) -> R
     Ok(objective.layout().point(&out))
 }
 
-/// The class of every sample, class by class.
-fn labels(problem: &Problem, layout: &Layout) -> Option<Vec<u32>> {
-    if matches!(problem.labels, Labels::TagSets { .. }) || u32::try_from(layout.classes).is_err() {
-        return None;
-    }
-    let counts = problem.class_counts()?;
-    Some(counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class as u32, n as usize)).collect())
-}
-
-fn loss(problem: &Problem, layout: &Layout) -> Result<Box<dyn LogitLoss>, ObjectiveError> {
-    let unsupported = |what: &str| ObjectiveError::Unsupported { what: what.into() };
-    match problem.model {
-        Model::Plain { .. } | Model::DeepLinear { .. } | Model::DeepRelu { .. } => {}
-        Model::Sphere { .. } => return Err(unsupported("the sphere model")),
-        Model::MultiLabel { .. } => return Err(unsupported("the multi-label model")),
-    }
-    // Checked before `labels` allocates one entry per sample: the layout's sizes already passed the memory limit.
-    let labels = labels(problem, layout).ok_or_else(|| unsupported("tag sets"))?;
+fn loss(problem: &Problem, layout: &Layout, targets: &Targets) -> Result<Box<dyn LogitLoss>, ObjectiveError> {
+    let (labels, k) = (targets.labels.clone(), layout.classes);
     Ok(match &problem.loss {
-        Loss::Mse => Box::new(SquaredError::new(labels, layout.classes)),
-        Loss::Ce => Box::new(CrossEntropy::new(labels, layout.classes, 0.0)),
-        Loss::LabelSmoothing { smoothing } => Box::new(CrossEntropy::new(labels, layout.classes, smoothing.to_f64())),
-        Loss::Focal { .. } => return Err(unsupported("the focal loss")),
-        Loss::PickAllLabels => return Err(unsupported("the pick-all-labels loss")),
+        Loss::Mse => Box::new(SquaredError::new(labels, k)),
+        Loss::Ce => Box::new(CrossEntropy::new(labels, k, 0.0)),
+        Loss::LabelSmoothing { smoothing } => Box::new(CrossEntropy::new(labels, k, smoothing.to_f64())),
+        // Without focusing it is cross-entropy, which needs no logits kept.
+        Loss::Focal { focusing } if *focusing == 0 => Box::new(CrossEntropy::new(labels, k, 0.0)),
+        Loss::Focal { focusing } => Box::new(Focal::new(labels, k, focusing.to_f64())),
+        Loss::PickAllLabels => Box::new(PickAllLabels::new(labels, targets.tags.clone(), k)),
     })
 }
