@@ -210,7 +210,7 @@ fn attempt(plain: &Plain, r: &[Float], shrink: u32, exp: i32, bits: u32) -> Opti
         // The checker knows targets to its own precision, rounded down.
         let precision = super::checker_precision(plain, bits);
         let least = |hit| {
-            let target = Rational::from(plain.target(hit) << precision).floor() >> precision;
+            let target = (plain.target(hit) << precision).floor() >> precision;
             -(target << r.exp.unsigned_abs()).floor().into_numer_denom().0
         };
         let (peak, floor) = (least(true), least(false));
