@@ -17,27 +17,27 @@ pub struct Claim {
     pub check: fn(&Instance) -> Outcome,
 }
 
-type Outcome = (Option<Float>, Finding);
+pub(super) type Outcome = (Option<Float>, Finding);
 
 /// Digits that closed-form evidence may lose to conditioning: values, gaps and gradients must vanish to D − 10 digits.
-const LOST_DIGITS: u32 = 10;
+pub(super) const LOST_DIGITS: u32 = 10;
 /// A certified gap at f64 level: gradient norm 1e-12 leaves less (second order in it, plus rounding of the dual at 2^-50).
 const F64_GAP_DIGITS: u32 = 12;
 /// Structure of an f64 minimiser: gradient norm 1e-12 over the smallest curvature of the grid's problems (1e-4), with room.
-const F64_STRUCTURE: f64 = 1e-6;
+pub(super) const F64_STRUCTURE: f64 = 1e-6;
 /// A start counts as having attained the value within this relative distance; other local minima are farther by orders of magnitude.
 const ATTAINED: f64 = 1e-12;
 
-fn undecided(why: &str) -> Outcome {
+pub(super) fn undecided(why: &str) -> Outcome {
     (None, Finding::Undecided(why.into()))
 }
 
-fn up(ball: &Ball) -> Float {
+pub(super) fn up(ball: &Ball) -> Float {
     Float::with_val_round(64, ball.upper(), rug::float::Round::Up).0
 }
 
 /// Proved when the enclosed deviation is at most the limit, refuted when certainly above.
-fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
+pub(super) fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
     let deviation = deviation.abs();
     let finding = match (deviation.upper_rational(), deviation.lower_rational()) {
         (Some(high), _) if high <= *limit => Finding::Proved,
@@ -183,7 +183,7 @@ pub(super) const NOT_BELOW: Claim = Claim {
 };
 
 /// Exact class means of the features (times their counts), and Σ ‖h_i − h̄‖² exactly.
-fn class_sums(i: &Instance, h: &Dyadic) -> Option<(Vec<Vec<Integer>>, Vec<u64>)> {
+pub(super) fn class_sums(i: &Instance, h: &Dyadic) -> Option<(Vec<Vec<Integer>>, Vec<u64>)> {
     let counts = i.problem.class_counts()?;
     let mut start = 0;
     let mut sums = vec![];
@@ -315,7 +315,7 @@ fn gram_distance(x: &faer::Mat<f64>, reference: &faer::Mat<f64>) -> f64 {
 /// max over H, HᵀH and W Wᵀ of relative Frobenius distances (absolute where the prediction is zero).
 fn structure_deviation(i: &Instance, point: &Point, reference: &Point) -> f64 {
     let scale = reference.h.norm_l2().powi(2).max(1.0);
-    let Some(counts) = i.problem.class_counts() else { return f64::NAN };
+    let counts = i.problem.labels.groups().into_iter().map(|g| g.count);
     let mut within = 0.0;
     let mut start = 0;
     for n in counts {
