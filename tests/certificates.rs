@@ -330,8 +330,19 @@ fn mutate_all(problem: &Problem, file: &str, text: &str) -> (usize, usize) {
 
 #[test]
 fn every_field_of_every_kind_is_load_bearing() {
-    for (loss, bias) in [("mse", "\"none\""), ("mse", "\"free\""), ("ce", "\"free\""), ("ce", "\"regularized\"\nlambda_b = \"0.5\"")] {
-        let file = file(loss, bias, "classes = 2\nper_class = 2", 2, ("0.1", "0.05"));
+    let smoothed = "label-smoothing\"\nsmoothing = \"0.1";
+    for (loss, bias) in [
+        ("mse", "\"none\""),
+        ("mse", "\"free\""),
+        ("ce", "\"free\""),
+        ("ce", "\"regularized\"\nlambda_b = \"0.5\""),
+        (smoothed, "\"free\""),
+        ("pick-all-labels", "\"none\""),
+    ] {
+        let mut file = file(loss, bias, "classes = 2\nper_class = 2", 2, ("0.1", "0.05"));
+        if loss == "pick-all-labels" {
+            file = file.replace("plain", "multi-label").replace("per_class = 2", "per_tag_set = { 1 = 1, 2 = 1 }");
+        }
         let problem = Problem::from_toml(&file).unwrap();
         let solved = minimise(&problem, &SolveOptions::default(), &mut |_| {}).unwrap().point.to_exact().unwrap();
         let origin = zero_point(&problem).to_exact().unwrap();

@@ -94,21 +94,21 @@ fn polar_repair(plain: &Plain, means: &[Float], z0: &Mat<f64>) -> Option<Vec<Flo
     let radius = plain.radius_squared().to_f64().sqrt();
     let mut r = to_f64(plain, means);
     meet_sums(plain, &mut r);
-    let (u, mut s, v) = thin_svd(weighted(&r).as_ref())?;
-    let z = weighted(z0);
-    let threshold = MODE_PRESENCE * z.norm_l2();
-    let zv = &z * &v;
-    for (i, s) in s.iter_mut().enumerate() {
-        let presence: f64 = -(0..k).map(|t| u[(t, i)] * zv[(t, i)]).sum::<f64>();
-        if presence > threshold {
-            *s = radius;
-        } else {
-            *s = s.min(radius);
-        }
-    }
-    let us = Mat::from_fn(k, s.len(), |i, j| u[(i, j)] * s[j]);
-    let product = &us * v.transpose();
+    let product = polar(&weighted(&r), &weighted(z0), radius)?;
     Some(from_f64(&Mat::from_fn(k, c, |i, j| product[(i, j)] / root[j])))
+}
+
+/// The matrix with the singular vectors of `r` whose singular values are the radius for modes present in `z`, clipped at it otherwise.
+pub(super) fn polar(r: &Mat<f64>, z: &Mat<f64>, radius: f64) -> Option<Mat<f64>> {
+    let (u, mut s, v) = thin_svd(r.as_ref())?;
+    let threshold = MODE_PRESENCE * z.norm_l2();
+    let zv = z * &v;
+    for (i, s) in s.iter_mut().enumerate() {
+        let presence: f64 = -(0..r.nrows()).map(|t| u[(t, i)] * zv[(t, i)]).sum::<f64>();
+        *s = if presence > threshold { radius } else { s.min(radius) };
+    }
+    let us = Mat::from_fn(r.nrows(), s.len(), |i, j| u[(i, j)] * s[j]);
+    Some(&us * v.transpose())
 }
 
 /// Meets the linear conditions in f64, so that the exact restoration on the grid moves entries by units of the grid only:
@@ -205,7 +205,26 @@ fn shrink_until_verified(plain: &Plain, r: &[Float], bits: u32) -> Option<Dual> 
 }
 
 fn attempt(plain: &Plain, r: &[Float], shrink: u32, exp: i32, bits: u32) -> Option<Dual> {
-    let r = restore_sums(plain, round_shrunk(plain.k, r, shrink, exp))?;
+    given(plain, restore_sums(plain, round_shrunk(plain.k, r, shrink, exp))?, shrink, bits)
+}
+
+/// The dual of a matrix from elsewhere: every predicate is decided exactly, `None` when one fails.
+pub(super) fn verify(plain: &Plain, r: &Dyadic, bits: u32) -> Option<Dual> {
+    let (k, c) = (plain.k, plain.counts.len());
+    if (r.rows, r.cols) != (k, c) {
+        return None;
+    }
+    let r = if r.exp > 0 { r.clone().aligned(0) } else { r.clone() };
+    let column_sum = |j: usize| (0..k).map(|i| &r.m[i * c + j]).sum::<Integer>();
+    let row_sum = |i: usize| (0..c).map(|j| Integer::from(&r.m[i * c + j] * plain.counts[j])).sum::<Integer>();
+    let columns = plain.mse || (0..c).all(|j| column_sum(j) == 0);
+    let rows = plain.bias != Bias::Free || (0..k).all(|i| row_sum(i) == 0);
+    // How far the matrix was shrunk is its maker's secret: any power of two may be held back from the factor's diagonal.
+    (columns && rows).then(|| (1..=bits).rev().find_map(|shrink| given(plain, r.clone(), shrink, bits)))?
+}
+
+/// The dual of a given matrix whose sums already meet the linear conditions, `shrink` as in (1 − 2^-shrink) below the radius.
+pub(super) fn given(plain: &Plain, r: Dyadic, shrink: u32, bits: u32) -> Option<Dual> {
     if !plain.mse {
         // The checker knows targets to its own precision, rounded down.
         let precision = super::checker_precision(plain, bits);
@@ -220,7 +239,7 @@ fn attempt(plain: &Plain, r: &[Float], shrink: u32, exp: i32, bits: u32) -> Opti
         }
     }
     let gram = rows_times_rows(&weighted(plain, &r), &r);
-    let l = factor(plain, &gram, shrink, bits)?;
+    let l = factor(&plain.radius_squared(), &gram, shrink, bits)?;
     let lower = lower_bound(plain, &r, bits + 64);
     Some(Dual { r, l, lower })
 }
@@ -291,16 +310,15 @@ fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
     Some(r)
 }
 
-/// L with N² μ² I − R D Rᵀ − L Lᵀ diagonally dominant, or `None`.
-fn factor(plain: &Plain, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
-    let k = plain.k;
-    let radius = plain.radius_squared();
+/// L with ρ I − Γ − L Lᵀ diagonally dominant for the radius ρ and the Gram matrix Γ, or `None`.
+pub(super) fn factor(radius: &Rational, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
+    let k = gram.rows;
     let empty = Dyadic { rows: k, cols: 0, exp: 0, m: vec![] };
-    if dominant(&radius, gram, &empty) {
+    if dominant(radius, gram, &empty) {
         return Some(empty);
     }
-    let l = if k > CHOLESKY_MAX { spectral_factor(plain, gram, shrink)? } else { cholesky_factor(&radius, gram, shrink, bits)? };
-    dominant(&radius, gram, &l).then_some(l)
+    let l = if k > CHOLESKY_MAX { spectral_factor(radius, gram, shrink)? } else { cholesky_factor(radius, gram, shrink, bits)? };
+    dominant(radius, gram, &l).then_some(l)
 }
 
 /// Diagonal dominance of N² μ² I − R D Rᵀ − L Lᵀ, exactly (the checker's predicate P1).
@@ -362,9 +380,9 @@ fn cholesky_factor(radius: &Rational, gram: &Dyadic, shrink: u32, bits: u32) -> 
 }
 
 /// One column sqrt(N² μ² − σ²) u per eigenvector u of R D Rᵀ whose eigenvalue σ² stays clear of N² μ².
-fn spectral_factor(plain: &Plain, gram: &Dyadic, shrink: u32) -> Option<Dyadic> {
-    let k = plain.k;
-    let radius = plain.radius_squared().to_f64();
+fn spectral_factor(radius: &Rational, gram: &Dyadic, shrink: u32) -> Option<Dyadic> {
+    let k = gram.rows;
+    let radius = radius.to_f64();
     let (values, u) = eigh(gram.to_f64().as_ref())?;
     let margin = radius * 2f64.powi(1 - shrink as i32);
     let columns: Vec<(usize, f64)> = values

@@ -4,13 +4,20 @@
 //! exact parameters of the problem, in integers, rationals and enclosures. The certificate's text (proofs/FORMAT.md) is for the
 //! independent checker, which recomputes all of it.
 
+mod distances;
 mod dual;
+mod focal;
 mod identity;
+mod inertia;
+mod loss_bounds;
 mod objective;
 mod saddle;
 mod writer;
 
+pub use distances::mean_distances;
 pub use identity::{IdentityTerms, identity_terms};
+pub use inertia::hessian_eigenvalues;
+pub use loss_bounds::{LossBounds, loss_bounds};
 pub use objective::{deep_gradient_norm, objective};
 use rug::{Float, Integer, Rational};
 
@@ -101,7 +108,12 @@ pub struct Certification {
     pub bounds: Option<Bounds>,
     /// Enclosed curvature of the witness, for a strict saddle.
     pub curvature: Option<Ball>,
-    /// The certificate; `None` when undecided.
+    /// Whether theory has the lower bound attained at this d: d >= K for MSE without bias or with a regularized one, d >= K − 1 otherwise.
+    /// For smaller d it holds but need not be tight.
+    pub tight: bool,
+    /// The dual matrix behind the lower bound: K × C, one column per class or tag set.
+    pub dual: Option<crate::problem::Dyadic>,
+    /// The certificate; `None` when undecided, and for the focal loss, which the checker does not cover.
     pub text: Option<String>,
 }
 
@@ -147,6 +159,24 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
+    if matches!(problem.loss, crate::problem::Loss::Focal { .. }) {
+        return focal::certify(problem, point, options);
+    }
+    certify_with(problem, problem_file, point, options, None)
+}
+
+/// [`certify`] with a dual matrix of one's own, from another point, loss or bias mode (one column per class or tag set): what it proves
+/// here is decided exactly, and a matrix that proves nothing leaves the verdict without a gap.
+///
+/// # Errors
+/// As [`certify`].
+pub fn certify_with(
+    problem: &Problem,
+    problem_file: &[u8],
+    point: &ExactPoint,
+    options: &CertifyOptions,
+    given: Option<&crate::problem::Dyadic>,
+) -> Result<Certification, CertifyError> {
     let plain = certifiable(problem)?;
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
@@ -158,6 +188,8 @@ pub fn certify(
             gradient_norm: None,
             bounds: None,
             curvature: None,
+            tight: tight(problem),
+            dual: None,
             text: None,
         });
     };
@@ -175,7 +207,10 @@ pub fn certify(
     let means = group_means(&plain, &residual, bits);
     let precision = checker_precision(&plain, bits);
 
-    let dual = best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits);
+    let dual = match given {
+        Some(r) => dual::verify(&plain, r, bits),
+        None => best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits),
+    };
     let bounds = dual.as_ref().and_then(|dual| bounds(&plain, &dual.lower, &objective, precision));
     let mut result = Certification {
         verdict: Verdict::Undecided(String::new()),
@@ -183,6 +218,8 @@ pub fn certify(
         gradient_norm: Some(gradient_norm.clone()),
         bounds,
         curvature: None,
+        tight: tight(problem),
+        dual: dual.as_ref().map(|d| d.r.clone()),
         text: None,
     };
     let gradient = gradient_norm.upper();
@@ -240,6 +277,12 @@ pub fn certify(
     Ok(result)
 }
 
+/// See [`Certification::tight`].
+fn tight(problem: &Problem) -> bool {
+    let centred = problem.loss != crate::problem::Loss::Mse || problem.bias == crate::problem::Bias::Free;
+    problem.dim >= problem.classes() - u64::from(centred)
+}
+
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
@@ -274,21 +317,29 @@ fn checker_slack(plain: &Plain, precision: u32) -> Rational {
 }
 
 fn check_shapes(plain: &Plain, point: &ExactPoint) -> Result<(), CertifyError> {
-    let shape = |name, found: (usize, usize), expected: (usize, usize)| {
-        if found == expected {
-            return Ok(());
-        }
-        let text = |(r, c): (usize, usize)| format!("{r} x {c}");
-        Err(CertifyError::Shape { name, found: text(found), expected: text(expected) })
-    };
     let size = |x: &crate::problem::Dyadic| (x.rows, x.cols);
-    shape("W", point.factors.first().map_or((0, 0), size), (plain.k, plain.d))?;
-    shape("H", size(&point.h), (plain.d, plain.n))?;
-    match (&point.b, &plain.bias) {
-        (None, crate::problem::Bias::None) => Ok(()),
-        (b, crate::problem::Bias::None) => shape("b", b.as_ref().map_or((0, 0), size), (0, 0)),
-        (b, _) => shape("b", b.as_ref().map_or((0, 0), size), (plain.k, 1)),
+    check_sizes((plain.k, plain.d, plain.n), &plain.bias, |name| match name {
+        "W" => point.factors.first().map(size),
+        "H" => Some(size(&point.h)),
+        _ => point.b.as_ref().map(size),
+    })
+}
+
+/// Whether the blocks W, H and b have the sizes of a problem with (K, d, N).
+fn check_sizes(
+    (k, d, n): (usize, usize, usize),
+    bias: &crate::problem::Bias,
+    found: impl Fn(&str) -> Option<(usize, usize)>,
+) -> Result<(), CertifyError> {
+    let biased = *bias != crate::problem::Bias::None;
+    for (name, expected) in [("W", (k, d)), ("H", (d, n)), ("b", if biased { (k, 1) } else { (0, 0) })] {
+        let found = found(name).unwrap_or((0, 0));
+        if found != expected {
+            let text = |(r, c): (usize, usize)| format!("{r} x {c}");
+            return Err(CertifyError::Shape { name, found: text(found), expected: text(expected) });
+        }
     }
+    Ok(())
 }
 
 /// Averages of the residual's columns over each group, row-major K × (number of groups), accurate to `bits` bits below one.

@@ -4,12 +4,22 @@ use rug::{Integer, Rational};
 
 use crate::problem::exact::{Plain, rows_times_rows};
 use crate::problem::exact::{State, weighted_squares};
-use crate::problem::{Dyadic, ExactPoint, Model, Problem};
+use crate::problem::{Dyadic, ExactPoint, Loss, Model, Problem};
 use crate::scalar::Ball;
 
 /// f at an exact point, enclosed to about `bits` bits: exact then rounded once for MSE (plain, deep linear, deep ReLU), enclosed for
-/// cross-entropy. `None` for other losses, wrong shapes, and cross-entropy logits beyond 2^40.
+/// cross-entropy, its kin and the focal loss. `None` for wrong shapes, and cross-entropy logits beyond 2^40.
 pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
+    if matches!(problem.loss, Loss::Focal { .. }) {
+        let size = |x: &Dyadic| (x.rows, x.cols);
+        super::check_sizes(problem.point_sizes().ok()?, &problem.bias, |name| match name {
+            "W" => point.factors.first().map(size),
+            "H" => Some(size(&point.h)),
+            _ => point.b.as_ref().map(size),
+        })
+        .ok()?;
+        return super::focal::evaluate(problem, point, bits).map(|f| f.objective);
+    }
     match &problem.model {
         Model::Plain { .. } | Model::MultiLabel { .. } => {
             let plain = Plain::new(problem).ok()?;

@@ -65,6 +65,17 @@ impl Centred {
         &self.mu_squared * Rational::from(Integer::from(self.samples).square())
     }
 
+    /// Of each mode alive, largest first: how many singular values are larger.
+    pub fn ranks(&self) -> Vec<usize> {
+        let same = |a: &Mode, b: &Mode| matches!((a, b), (Mode::At(i, _), Mode::At(j, _)) if i == j);
+        (0..self.alive.len()).map(|i| self.alive[..i].iter().filter(|&mode| !same(mode, &self.alive[i])).count()).collect()
+    }
+
+    /// Keeps these of the modes alive, numbered from the largest.
+    pub fn keep(&mut self, modes: &[usize]) {
+        self.alive = modes.iter().map(|&i| self.alive[i]).collect();
+    }
+
     /// The K − 1 modes, largest first.
     fn modes(&self) -> impl Iterator<Item = Mode> {
         (0..self.sizes.len()).rev().flat_map(|i| {

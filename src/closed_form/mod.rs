@@ -8,12 +8,15 @@ mod deep;
 mod entropy;
 mod focal;
 mod frame;
+mod landscape;
 mod modes;
 mod mse;
 mod root;
 mod sphere;
 mod tag_scales;
 mod tags;
+
+pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
 
 use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};

@@ -34,6 +34,19 @@ impl Imbalanced {
         self.alive.iter().filter(|&&a| a).count() as u64
     }
 
+    /// Of each mode alive, largest first: how many singular values are larger.
+    pub fn ranks(&self) -> Vec<usize> {
+        let order: Vec<usize> = by_size(&self.counts).into_iter().filter(|&k| self.alive[k]).collect();
+        order.iter().map(|&k| order.iter().filter(|&&j| self.counts[j] > self.counts[k]).count()).collect()
+    }
+
+    /// Keeps these of the modes alive, numbered from the largest.
+    pub fn keep(&mut self, modes: &[usize]) {
+        let order: Vec<usize> = by_size(&self.counts).into_iter().filter(|&k| self.alive[k]).collect();
+        self.alive.fill(false);
+        modes.iter().for_each(|&i| self.alive[order[i]] = true);
+    }
+
     /// x_k = √n_k − N μ for a class alive.
     fn singular_value(&self, k: usize, prec: u32) -> Ball {
         if !self.alive[k] {

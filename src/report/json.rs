@@ -92,6 +92,9 @@ pub fn certificate_json(c: &Certification, origin: &str, digits: u32) -> Value {
         value["lower"] = json!(Ball::exact(b.lower.clone()).lower_decimal(digits));
         value["upper"] = json!(up(&b.upper, digits));
         value["gap"] = json!(gap_text(c));
+        if !c.tight {
+            value["tight"] = json!(false);
+        }
     }
     if let Some(g) = &c.gradient_norm {
         value["gradient_norm"] = json!(g.upper_decimal(BOUND_DIGITS));
@@ -99,7 +102,8 @@ pub fn certificate_json(c: &Certification, origin: &str, digits: u32) -> Value {
     if let Some(q) = &c.curvature {
         value["curvature"] = json!(q.upper_decimal(BOUND_DIGITS));
     }
-    if let Some(b) = &c.bounds {
+    // The focal loss's bound says nothing about collapse.
+    if let Some(b) = c.bounds.as_ref().filter(|b| b.collapse.fit.is_finite()) {
         value["collapse"] = json!({
             "within_class": up(&b.collapse.within_class, BOUND_DIGITS),
             "self_duality": up(&b.collapse.self_duality, BOUND_DIGITS),

@@ -146,6 +146,9 @@ pub fn certificate_rows(table: &mut Table, value: &Value) {
             table.row(&format!("  {shown}"), &text(&value[name]));
         }
     }
+    if value["tight"] == false {
+        table.row("  bound", "holds, but need not be tight: the dimension is too small for the theory");
+    }
     for (name, bound) in value["collapse"].as_object().into_iter().flatten() {
         table.row(&format!("  {} <=", name.replace('_', " ")), &text(bound));
     }

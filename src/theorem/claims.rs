@@ -18,27 +18,27 @@ pub struct Claim {
     pub check: fn(&Instance) -> Outcome,
 }
 
-type Outcome = (Option<Float>, Finding);
+pub(super) type Outcome = (Option<Float>, Finding);
 
 /// Digits that closed-form evidence may lose to conditioning: values, gaps and gradients must vanish to D − 10 digits.
-const LOST_DIGITS: u32 = 10;
+pub(super) const LOST_DIGITS: u32 = 10;
 /// A certified gap at f64 level: gradient norm 1e-12 leaves less (second order in it, plus rounding of the dual at 2^-50).
 const F64_GAP_DIGITS: u32 = 12;
 /// Structure of an f64 minimiser: gradient norm 1e-12 over the smallest curvature of the grid's problems (1e-4), with room.
-const F64_STRUCTURE: f64 = 1e-6;
+pub(super) const F64_STRUCTURE: f64 = 1e-6;
 /// A start counts as having attained the value within this relative distance; other local minima are farther by orders of magnitude.
 const ATTAINED: f64 = 1e-12;
 
-fn undecided(why: &str) -> Outcome {
+pub(super) fn undecided(why: &str) -> Outcome {
     (None, Finding::Undecided(why.into()))
 }
 
-fn up(ball: &Ball) -> Float {
+pub(super) fn up(ball: &Ball) -> Float {
     Float::with_val_round(64, ball.upper(), rug::float::Round::Up).0
 }
 
 /// Proved when the enclosed deviation is at most the limit, refuted when certainly above.
-fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
+pub(super) fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
     let deviation = deviation.abs();
     let finding = match (deviation.upper_rational(), deviation.lower_rational()) {
         (Some(high), _) if high <= *limit => Finding::Proved,
@@ -185,7 +185,7 @@ pub(super) const NOT_BELOW: Claim = Claim {
 };
 
 /// Exact class means of the features (times their counts), and Σ ‖h_i − h̄‖² exactly.
-fn class_sums(i: &Instance, h: &Dyadic) -> Option<(Vec<Vec<Integer>>, Vec<u64>)> {
+pub(super) fn class_sums(i: &Instance, h: &Dyadic) -> Option<(Vec<Vec<Integer>>, Vec<u64>)> {
     let counts = i.problem.class_counts()?;
     let mut start = 0;
     let mut sums = vec![];
@@ -325,7 +325,7 @@ fn structure_deviation(i: &Instance, point: &ExactPoint, reference: &ExactPoint)
     let h = &point.h;
     for row in h.m.chunks(h.cols.max(1)) {
         let mut rest = row;
-        for n in i.problem.class_counts()? {
+        for n in i.problem.labels.groups().into_iter().map(|g| g.count) {
             let (block, after) = rest.split_at_checked(n as usize)?;
             let sum: Integer = block.iter().sum();
             let squares: Integer = block.iter().map(|x| (Integer::from(x * n) - &sum).square()).sum();

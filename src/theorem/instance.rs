@@ -22,7 +22,7 @@ pub struct Instance {
     pub problem: Problem,
     pub digits: u32,
     pub prediction: Option<Prediction>,
-    file: String,
+    pub(super) file: String,
     predicted: OnceCell<Option<Certification>>,
     numerical: OnceCell<Vec<Numerical>>,
 }

@@ -4,7 +4,9 @@ mod claims;
 mod extended;
 mod identity;
 mod instance;
+mod landscape;
 mod ledger;
+mod losses;
 mod registry;
 
 pub use claims::Claim;

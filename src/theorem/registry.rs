@@ -2,7 +2,7 @@
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
 use super::extended::LOWER_BOUND;
-use super::identity;
+use super::{identity, landscape, losses};
 use super::{Prediction, Theorem, Trust};
 use crate::closed_form::closed_form;
 use crate::problem::Problem;
@@ -14,7 +14,7 @@ pub(super) fn predict(problem: &Problem, prec: u32) -> Option<Prediction> {
 }
 
 /// A plain problem file.
-fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &str, lambda_h: &str) -> String {
+pub(super) fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &str, lambda_h: &str) -> String {
     let bias = match bias.split_once(' ') {
         Some((name, lambda_b)) => format!("\"{name}\"\nlambda_b = \"{lambda_b}\""),
         None => format!("\"{bias}\""),
@@ -28,13 +28,13 @@ fn deep(model: &str, labels: &str, dim: u32, lambdas: &str) -> String {
     format!("model = \"{model}\"\nloss = \"mse\"\n{labels}\ndim = {dim}\nlambdas = [{lambdas}]\n")
 }
 
-fn classes(k: u32, n: u32) -> String {
+pub(super) fn classes(k: u32, n: u32) -> String {
     format!("classes = {k}\nper_class = {n}")
 }
 
 /// The theorems, in the order of the literature.
 pub fn registry() -> Vec<Theorem> {
-    vec![
+    let mut all = vec![
         identity::theorem(),
         Theorem {
             id: "mse-orthogonal-frame",
@@ -158,5 +158,8 @@ pub fn registry() -> Vec<Theorem> {
             ],
             predict,
         },
-    ]
+    ];
+    all.extend(losses::theorems());
+    all.extend(landscape::theorems());
+    all
 }

@@ -78,7 +78,7 @@ impl Ball {
     }
 
     /// The same set at another precision, bounds rounded outwards.
-    fn rounded_out(&self, prec: u32) -> Self {
+    pub(crate) fn rounded_out(&self, prec: u32) -> Self {
         Ball::new(Float::with_val_round(prec, &self.lower, Round::Down).0, Float::with_val_round(prec, &self.upper, Round::Up).0)
     }
 
