@@ -74,7 +74,7 @@ impl Slack {
             let (a, b) = (t / c, t % c);
             let weight = Rational::from(plain.counts[a]) * Rational::from(plain.counts[b]);
             let dual = -(scaled(gram.m[t].clone(), gram.exp) * weight);
-            if a == b { dual + Rational::from(&radius * Rational::from(plain.counts[a])) } else { dual }
+            if a == b { dual + &radius * Rational::from(plain.counts[a]) } else { dual }
         };
         Slack { matrix: (0..c * c).map(entry).collect(), size: c, radius }
     }

@@ -77,7 +77,8 @@ pub enum Accuracy {
 pub struct ProductOptions {
     /// Bits of the midpoints, at least 1.
     pub prec: u32,
-    /// `None`: the cheapest by a fixed table.
+    /// `None`: the cheapest by a fixed table. [`Scheme::Residues`] gives way to [`Scheme::Direct`] where its table of primes is too short
+    /// (20 000 bits or so).
     pub scheme: Option<Scheme>,
     /// Threads of the rayon pool; the result is the same.
     pub parallel: bool,
@@ -100,8 +101,9 @@ impl ProductOptions {
 /// Shapes: (m, k) (k, n), any of them 0, any strides; entries of any precision, mixed. The cost follows the bits the operands
 /// have, or `prec` where that is less.
 ///
-/// Memory besides operands and result: about 0.5 GiB at most while 8 k (prec + 64) / 10 bytes, one row modulo primes, are far less;
-/// digit slices of A by rows beyond that.
+/// Memory besides operands, result and three doubles an entry: modulo h primes, 384 MiB for rows of A and 64 MiB for columns of B and of
+/// the product, but at least one row (8 k h bytes) and 16 columns; h is near 2 (prec + 10) / 23. With digit slices of 22 bits or so, one
+/// double for every digit of A, and the same 64 MiB.
 ///
 /// ```
 /// use faer::Mat;
@@ -159,7 +161,7 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
             (mid, lost.map_or(bound, |e| bound.plus(Bound::new(1, e))))
         }))
     };
-    let mut entries: Vec<Option<(Float, Float)>> = match plan {
+    let entries: Vec<Option<(Float, Float)>> = match plan {
         Plan::Direct => {
             let mut out: Vec<_> = (0..m * n).map(|_| None).collect();
             each(
@@ -194,13 +196,9 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
             }
         }
     };
-    let mut radii = Vec::with_capacity(m * n);
-    let mid = Mat::from_fn(m, n, |i, j| {
-        let (mid, rad) = entries[i + j * m].take().expect("every entry is computed once");
-        radii.push(Some(rad));
-        mid
-    });
-    let rad = Mat::from_fn(m, n, |i, j| radii[i + j * m].take().expect("every entry is computed once"));
+    let (mut mid, mut rad): (Vec<_>, Vec<_>) = entries.into_iter().flatten().map(|(mid, rad)| (Some(mid), Some(rad))).unzip();
+    let matrix = |x: &mut Vec<Option<Float>>| Mat::from_fn(m, n, |i, j| x[i + j * m].take().expect("every entry is computed once"));
+    let (mid, rad) = (matrix(&mut mid), matrix(&mut rad));
     Enclosed { mid, rad }
 }
 
@@ -276,7 +274,7 @@ fn guards(gaps: Option<&[Option<i64>]>, log_k: i64) -> Vec<(i64, usize)> {
     steps.map(|guard| (guard, gaps.iter().filter(|gap| gap.is_none_or(|gap| gap > guard)).count())).collect()
 }
 
-/// A matrix of integers |x| < 2^width.
+/// A matrix of integers.
 trait Grid: Sync {
     fn shape(&self) -> (usize, usize);
     /// Calls `f(limbs, negative, shift)` for entry ±⌊limbs · 2^shift⌋, or not at all for zero.

@@ -219,7 +219,7 @@ impl Plan {
                 matmul(sums, Accum::Replace, tables.cofactors.transpose(), c, 1.0, Par::Seq);
                 for (e, (out, sums)) in out.iter_mut().zip(buffer.chunks_exact(kept + 1)).enumerate() {
                     // |Σ c_i/m_i − (an integer)| = |C|/M <= 1/4, and the computed sum is off by less than h² 2^−53.
-                    let quotient = sums[kept].round_ties_even() as i64;
+                    let quotient = ((sums[kept] + SHIFT) - SHIFT) as i64;
                     stream.clear();
                     for (d, (&sum, &digit)) in sums.iter().zip(&tables.product).enumerate() {
                         stream.add(sum as i64 - quotient * digit, u64::from(self.bits) * d as u64);
@@ -236,13 +236,14 @@ fn slice(column: faer::ColMut<'_, f64>) -> &mut [f64] {
     column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
 }
 
+/// 1.5 · 2^52: adding and taking it off rounds |v| < 2^51 to an integer.
+const SHIFT: f64 = (3u64 << 51) as f64;
+
 /// v ← v − q m with q the integer next to fl(v fl(1/m)), for integers |v| <= `REDUCIBLE` and odd 8 < m < 2^27.
 ///
 /// The computed quotient is within |v/m| 2^−52 <= 2/m (and a term of second order) of v/m, so |v/m − q| <= 1/2 + 2.01/m and
-/// |v − q m| <= (m + 3)/2, being an integer. |q m| <= |v| + (m + 3)/2 <= 2^53, so the product and the difference are exact. Adding and
-/// taking off 1.5 · 2^52 rounds to an integer: |v/m| < 2^51.
+/// |v − q m| <= (m + 3)/2, being an integer. |q m| <= |v| + (m + 3)/2 <= 2^53, so the product and the difference are exact. |v/m| < 2^51.
 fn reduce(values: &mut [f64], m: u32) {
-    const SHIFT: f64 = (3u64 << 51) as f64;
     let (m, inverse) = (f64::from(m), 1.0 / f64::from(m));
     vectorised(
         #[inline(always)]
@@ -329,7 +330,7 @@ mod primes {
         pub bits: Vec<f64>,
     }
 
-    /// Enough for a product of 2^15 bits and more.
+    /// Enough for a product of 2^15 bits.
     const COUNT: usize = 2048;
     const LEVELS: usize = INNER.ilog2() as usize + 1;
 
