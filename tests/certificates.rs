@@ -38,12 +38,14 @@ fn any_problem() -> impl Strategy<Value = String> {
         (0u32..=10).prop_map(|a| format!("\"label-smoothing\"\nsmoothing = \"{}\"", f64::from(a) / 10.0)),
         Just("\"pick-all-labels\"".to_owned()),
     ];
-    (loss, bias, labels, tag_sets(), 0usize..3, weight(), weight()).prop_map(|(loss, bias, (k, labels), (tag_classes, sets), extra, w, h)| {
-        if !loss.contains("labels") {
-            return file(loss.trim_matches('"'), &bias, &labels, k + extra, (&w, &h));
-        }
-        file("pick-all-labels", &bias, &sets, tag_classes + extra, (&w, &h)).replace("plain", "multi-label")
-    })
+    (loss, bias, labels, tag_sets(), 0usize..3, weight(), weight()).prop_map(
+        |(loss, bias, (k, labels), (tag_classes, sets), extra, w, h)| {
+            if !loss.contains("labels") {
+                return file(loss.trim_matches('"'), &bias, &labels, k + extra, (&w, &h));
+            }
+            file("pick-all-labels", &bias, &sets, tag_classes + extra, (&w, &h)).replace("plain", "multi-label")
+        },
+    )
 }
 
 /// Classes, and tag sets of random data in which every class occurs, or balanced ones.
@@ -55,7 +57,8 @@ fn tag_sets() -> impl Strategy<Value = (usize, String)> {
         let counts: Vec<usize> = sets.into_values().collect();
         (k, format!("classes = {k}\ntag_sets = {tags:?}\ntag_counts = {counts:?}"))
     });
-    let balanced = (2usize..=4, 1usize..4, 1usize..4).prop_map(|(k, one, two)| (k, format!("classes = {k}\nper_tag_set = {{ 2 = {two}, 1 = {one} }}")));
+    let balanced = (2usize..=4, 1usize..4, 1usize..4)
+        .prop_map(|(k, one, two)| (k, format!("classes = {k}\nper_tag_set = {{ 2 = {two}, 1 = {one} }}")));
     prop_oneof![listed, balanced]
 }
 

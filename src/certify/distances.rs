@@ -74,7 +74,7 @@ impl Slack {
             let (a, b) = (t / c, t % c);
             let weight = Rational::from(plain.counts[a]) * Rational::from(plain.counts[b]);
             let dual = -(scaled(gram.m[t].clone(), gram.exp) * weight);
-            if a == b { dual + Rational::from(&radius * Rational::from(plain.counts[a])) } else { dual }
+            if a == b { dual + &radius * Rational::from(plain.counts[a]) } else { dual }
         };
         Slack { matrix: (0..c * c).map(entry).collect(), size: c, radius }
     }
@@ -105,7 +105,13 @@ impl Slack {
             .map(|index| {
                 let hit = |i: usize| i == a || i == b;
                 let (i, j) = (index / c, index % c);
-                let update = if !hit(i) || !hit(j) { Rational::new() } else if i == j { t.clone() } else { -t.clone() };
+                let update = if !hit(i) || !hit(j) {
+                    Rational::new()
+                } else if i == j {
+                    t.clone()
+                } else {
+                    -t.clone()
+                };
                 Ball::from_rational(&Rational::from(&self.matrix[index] - &update), PRECISION)
             })
             .collect();

@@ -224,7 +224,7 @@ pub(super) fn given(plain: &Plain, r: Dyadic, shrink: u32, bits: u32) -> Option<
         // The checker knows targets to its own precision, rounded down.
         let precision = super::checker_precision(plain, bits);
         let least = |hit| {
-            let target = Rational::from(plain.target(hit) << precision).floor() >> precision;
+            let target = (plain.target(hit) << precision).floor() >> precision;
             -(target << r.exp.unsigned_abs()).floor().into_numer_denom().0
         };
         let (peak, floor) = (least(true), least(false));
