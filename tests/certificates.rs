@@ -51,7 +51,7 @@ fn any_problem() -> impl Strategy<Value = String> {
 /// Classes, and tag sets of random data in which every class occurs, or balanced ones.
 fn tag_sets() -> impl Strategy<Value = (usize, String)> {
     let listed = (2usize..=4, prop::collection::btree_map(1u32..16, 1usize..5, 1..6)).prop_map(|(k, mut sets)| {
-        sets = sets.into_iter().filter(|(set, _)| *set < 1 << k).collect();
+        sets.retain(|set, _| *set < 1 << k);
         sets.insert((1 << k) - 1, 2);
         let tags: Vec<Vec<usize>> = sets.keys().map(|set| (0..k).filter(|t| set >> t & 1 == 1).collect()).collect();
         let counts: Vec<usize> = sets.into_values().collect();
