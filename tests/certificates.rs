@@ -38,24 +38,27 @@ fn any_problem() -> impl Strategy<Value = String> {
         (0u32..=10).prop_map(|a| format!("\"label-smoothing\"\nsmoothing = \"{}\"", f64::from(a) / 10.0)),
         Just("\"pick-all-labels\"".to_owned()),
     ];
-    (loss, bias, labels, tag_sets(), 0usize..3, weight(), weight()).prop_map(|(loss, bias, (k, labels), (tag_classes, sets), extra, w, h)| {
-        if !loss.contains("labels") {
-            return file(loss.trim_matches('"'), &bias, &labels, k + extra, (&w, &h));
-        }
-        file("pick-all-labels", &bias, &sets, tag_classes + extra, (&w, &h)).replace("plain", "multi-label")
-    })
+    (loss, bias, labels, tag_sets(), 0usize..3, weight(), weight()).prop_map(
+        |(loss, bias, (k, labels), (tag_classes, sets), extra, w, h)| {
+            if !loss.contains("labels") {
+                return file(loss.trim_matches('"'), &bias, &labels, k + extra, (&w, &h));
+            }
+            file("pick-all-labels", &bias, &sets, tag_classes + extra, (&w, &h)).replace("plain", "multi-label")
+        },
+    )
 }
 
 /// Classes, and tag sets of random data in which every class occurs, or balanced ones.
 fn tag_sets() -> impl Strategy<Value = (usize, String)> {
     let listed = (2usize..=4, prop::collection::btree_map(1u32..16, 1usize..5, 1..6)).prop_map(|(k, mut sets)| {
-        sets = sets.into_iter().filter(|(set, _)| *set < 1 << k).collect();
+        sets.retain(|set, _| *set < 1 << k);
         sets.insert((1 << k) - 1, 2);
         let tags: Vec<Vec<usize>> = sets.keys().map(|set| (0..k).filter(|t| set >> t & 1 == 1).collect()).collect();
         let counts: Vec<usize> = sets.into_values().collect();
         (k, format!("classes = {k}\ntag_sets = {tags:?}\ntag_counts = {counts:?}"))
     });
-    let balanced = (2usize..=4, 1usize..4, 1usize..4).prop_map(|(k, one, two)| (k, format!("classes = {k}\nper_tag_set = {{ 2 = {two}, 1 = {one} }}")));
+    let balanced = (2usize..=4, 1usize..4, 1usize..4)
+        .prop_map(|(k, one, two)| (k, format!("classes = {k}\nper_tag_set = {{ 2 = {two}, 1 = {one} }}")));
     prop_oneof![listed, balanced]
 }
 

@@ -34,10 +34,7 @@ fn multi_label_minimisers_reach_the_closed_form() {
             );
             let problem = Problem::from_toml(&text).unwrap();
             let f_star = closed_form(&problem).unwrap().f_star(128).mid().to_f64();
-            for options in [
-                SolveOptions::default(),
-                SolveOptions { start: Start::Spectral, method: Method::Lbfgs, ..Default::default() },
-            ] {
+            for options in [SolveOptions::default(), SolveOptions { start: Start::Spectral, method: Method::Lbfgs, ..Default::default() }] {
                 let solution = minimise(&problem, &options, &mut |_| {}).unwrap();
                 assert!((solution.objective - f_star).abs() <= VALUE * f_star, "{text}: {} against {f_star}", solution.objective);
             }
@@ -225,7 +222,12 @@ fn own_losses_are_minimised_and_bounded() {
     }
     let problem = plain("ce", "free", &[2, 2], 2, 0.02, 0.01);
     let own = Own(CrossEntropy::new(vec![0, 0, 1, 1], 2, 0.0), vec![0, 0, 1, 1]);
-    let solution = minimise_loss(&problem, Box::new(Own(CrossEntropy::new(vec![0, 0, 1, 1], 2, 0.0), vec![0, 0, 1, 1])), &SolveOptions::default(), &mut |_| {});
+    let solution = minimise_loss(
+        &problem,
+        Box::new(Own(CrossEntropy::new(vec![0, 0, 1, 1], 2, 0.0), vec![0, 0, 1, 1])),
+        &SolveOptions::default(),
+        &mut |_| {},
+    );
     let point = solution.unwrap().point;
     assert!((ufm::problem::evaluate(&problem, &point).unwrap().objective - solved(&problem).objective).abs() <= VALUE);
     // No bound is claimed where the conjugate may be infinite.
@@ -248,12 +250,18 @@ proptest! {
             let dead = Rational::from(&w * &h) * total.square() >= x;
             match &found {
                 Some(t) => {
-                    prop_assert_eq!((&t.size - &Ball::from_f64(x as f64, 128)).is_negative(), !dead && t.size.cmp_certain(&Ball::from_f64(x as f64, 128)).is_some(), "{}", x);
+                    let at = Ball::from_f64(x as f64, 128);
+                    // The roots' product is A² n²/B².
+                    let square = |x: u64| Ball::from_f64((x * x) as f64, 128);
+                    let above = &(&at * &t.size) * &square(b) - square(a * n);
+                    let below = &t.size - &at;
+                    prop_assert!(!below.is_positive() && !above.is_positive() || dead, "{}", x);
+                    prop_assert!(!below.is_negative() || !above.is_negative() || !dead, "{}", x);
                     prop_assert!((&(&t.ratio * &t.size) - &Ball::from_f64(n as f64, 128)).contains_zero());
                 }
                 None => prop_assert!(dead),
             }
-            if x == 1 || x == n {
+            if x == 1 && n > 1 {
                 let problem = plain("mse", "none", &counts, a + b, f64::from(lw) / 10_000.0, f64::from(lh) / 10_000.0);
                 let scalars = closed_form(&problem).unwrap().scalars(64);
                 let Scalar::Count(alive) = scalars[0].1 else { panic!() };

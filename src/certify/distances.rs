@@ -105,7 +105,13 @@ impl Slack {
             .map(|index| {
                 let hit = |i: usize| i == a || i == b;
                 let (i, j) = (index / c, index % c);
-                let update = if !hit(i) || !hit(j) { Rational::new() } else if i == j { t.clone() } else { -t.clone() };
+                let update = if !hit(i) || !hit(j) {
+                    Rational::new()
+                } else if i == j {
+                    t.clone()
+                } else {
+                    -t.clone()
+                };
                 Ball::from_rational(&Rational::from(&self.matrix[index] - &update), PRECISION)
             })
             .collect();

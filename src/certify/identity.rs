@@ -1,4 +1,4 @@
-//! The terms of the collapse identity at any point of the plain model.
+//! The terms of the collapse identity at any point of the plain or multi-label model.
 
 use rug::{Integer, Rational};
 
@@ -18,7 +18,7 @@ pub struct IdentityTerms {
 ///
 /// `L(Z) − L(Z*) − ⟨G, Z − Z*⟩`, `λ_W/2 ‖W + G Hᵀ/λ_W‖²`, `λ_H/2 (‖H‖² − ‖G Hᵀ‖²/μ²)`, `λ_b/2 ‖b − b*‖²`.
 ///
-/// Hypotheses: plain model, MSE or cross-entropy. Guarantee: enclosures of the terms for the exact entries of both points. `None`
+/// Hypotheses: plain model, MSE, cross-entropy or label smoothing, or the multi-label model. Guarantee: enclosures of the terms for the exact entries of both points. `None`
 /// for other models, wrong shapes, and logits beyond 2^40.
 pub fn identity_terms(problem: &Problem, minimiser: &ExactPoint, point: &ExactPoint, bits: u32) -> Option<IdentityTerms> {
     let plain = super::certifiable(problem).ok()?;

@@ -78,6 +78,8 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
         report::certificate_rows(&mut table, &certificate);
         if result.text.is_some() {
             table.row("written", &args.out.display().to_string());
+        } else {
+            table.row("written", "nothing: undecided, or a loss that the checker does not cover");
         }
         print_text(&table.render())?;
     }

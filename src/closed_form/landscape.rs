@@ -54,7 +54,11 @@ pub fn critical_points(problem: &Problem) -> Result<Vec<CriticalPoint>, Unavaila
     // With room for every mode; then with those of a subset alone.
     let room = counts.len() as u64;
     // ranks[i]: equal for equal singular values, smaller for larger ones.
-    let ranks = if free { Centred::new(&counts, room, lambda_w, lambda_h)?.ranks() } else { Imbalanced::new(&counts, room, lambda_w, lambda_h).ranks() };
+    let ranks = if free {
+        Centred::new(&counts, room, lambda_w, lambda_h)?.ranks()
+    } else {
+        Imbalanced::new(&counts, room, lambda_w, lambda_h).ranks()
+    };
     if ranks.len() > MAX_MODES {
         return Err(Unavailable::Unsupported("critical points with more than 12 modes alive"));
     }
@@ -108,8 +112,8 @@ pub struct MinorityThreshold {
 /// The minority size x, and ratio, at which `√x = N μ` with N = A n + B x: plain MSE without bias, A majority classes of n samples, B
 /// minority classes of x <= n.
 ///
-/// Formula: `B²μ² x² + (2 A B n μ² − 1) x + A²n²μ² = 0`; between its roots the minority classes are alive, so sweeping x down from n
-/// they die at the smaller root, `x = 2 A²n²μ²/(1 − 2 A B n μ² + √(1 − 4 A B n μ²))`. The same threshold holds for the
+/// Formula: `B²μ² x² + (2 A B n μ² − 1) x + A²n²μ² = 0`; between its roots the minority classes are alive, so sweeping x down
+/// they die at the smaller root (above the larger one, A²n²/(B² x), all that many samples are too many), `x = 2 A²n²μ²/(1 − 2 A B n μ² + √(1 − 4 A B n μ²))`. The same threshold holds for the
 /// differences of equally large classes under cross-entropy.
 ///
 /// `None` when A, B or n is zero, and when minority classes are dead at every size up to n.

@@ -133,7 +133,8 @@ impl RawSpec {
         belongs("lambda_h", self.lambda_h.is_some(), plain_like, "the plain and multi-label models")?;
         belongs("lambdas", self.lambdas.is_some(), deep, "the deep models")?;
         belongs("temperature", self.temperature.is_some(), model_name == "sphere", "the sphere model")?;
-        let tags = [("per_tag_set", self.per_tag_set.is_some()), ("tag_sets", self.tag_sets.is_some()), ("tag_counts", self.tag_counts.is_some())];
+        let tags =
+            [("per_tag_set", self.per_tag_set.is_some()), ("tag_sets", self.tag_sets.is_some()), ("tag_counts", self.tag_counts.is_some())];
         tags.iter().try_for_each(|&(field, present)| belongs(field, present, model_name == "multi-label", "the multi-label model"))?;
         belongs("smoothing", self.smoothing.is_some(), loss_name == "label-smoothing", "loss label-smoothing")?;
         belongs("focusing", self.focusing.is_some(), loss_name == "focal", "loss focal")?;
@@ -143,7 +144,9 @@ impl RawSpec {
         if let (Bias::Free, Labels::Tagged { classes, sets }) = (&bias, &labels) {
             let present: std::collections::HashSet<u64> = sets.iter().flat_map(|(tags, _)| tags).copied().collect();
             if let Some(absent) = (0..*classes).find(|k| !present.contains(k)) {
-                let text = format!("with bias = \"free\" every class must occur in `tag_sets`, or no minimum is attained: class {absent} does not");
+                let text = format!(
+                    "with bias = \"free\" every class must occur in `tag_sets`, or no minimum is attained: class {absent} does not"
+                );
                 return Err(SpecError::Conflict(text));
             }
         }

@@ -92,7 +92,9 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     problem.point_sizes_at(grid + GUARD)?;
     let plain = Plain::new(problem).map_err(|e| match e {
         PlainError::Spec(e) => SolveError::Spec(e),
-        _ => SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing, and the multi-label model".into()),
+        _ => {
+            SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing, and the multi-label model".into())
+        }
     })?;
     let objective = Objective::new(problem, None)?;
     objective.layout().flatten(start)?;

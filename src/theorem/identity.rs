@@ -72,7 +72,7 @@ pub(super) fn theorem() -> Theorem {
         statement: "For a convex loss with subgradient G at the minimiser, ||G||_op <= mu: f - f* is the sum of four nonnegative terms, the fit, \
                     self-duality, within-class variability and bias, at every point; minimisers are exactly their common zeros.",
         source: "The identity behind Zhu et al. 2021, Zhou et al. 2022 and Tirer and Bruna 2022; proofs/FORMAT.md derives it",
-        hypotheses: "plain model, mse or ce, any bias mode",
+        hypotheses: "plain model, mse, ce or label-smoothing, any bias mode",
         conditional: false,
         trust: Trust::Certified,
         claims: vec![CLAIM],
@@ -83,6 +83,7 @@ pub(super) fn theorem() -> Theorem {
             file("ce", "\"none\"", 3),
             file("ce", "\"free\"", 5),
             file("ce", "\"regularized\"\nlambda_b = \"0.3\"", 5),
+            file("label-smoothing\"\nsmoothing = \"0.1", "\"free\"", 4),
         ],
         predict,
     }

@@ -41,7 +41,9 @@ fn shared(i: &Instance) -> Outcome {
         let file = i.file.replace("\"ce\"", loss);
         let Ok(problem) = Problem::from_toml(&file) else { return undecided("unsupported: problem") };
         let Some(p) = predict(&problem, super::instance::bits(i.digits)) else { return undecided("unsupported: no closed form") };
-        let Ok(c) = certify_with(&problem, file.as_bytes(), &p.minimiser, &options, Some(dual)) else { return undecided("unsupported: loss") };
+        let Ok(c) = certify_with(&problem, file.as_bytes(), &p.minimiser, &options, Some(dual)) else {
+            return undecided("unsupported: loss");
+        };
         let Some(b) = &c.bounds else { return undecided("precision: the matrix proves nothing for this loss") };
         let accepted = c.text.as_ref().is_some_and(|text| {
             let outcome = ufm_check::check(file.as_bytes(), text.as_bytes());

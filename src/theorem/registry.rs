@@ -2,8 +2,8 @@
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
 use super::extended::LOWER_BOUND;
-use super::{identity, landscape, losses};
 use super::{Prediction, Theorem, Trust};
+use super::{identity, landscape, losses};
 use crate::closed_form::closed_form;
 use crate::problem::Problem;
 

@@ -200,7 +200,8 @@ impl<'a> Fields<'a> {
             (Some((Spelling::Table, table)), None, None) => {
                 let pair = |(m, q): (&str, &str)| Some((count(m.trim_matches(BLANK))?, count(q.trim_matches(BLANK))?));
                 let sizes: Option<Vec<(usize, usize)>> = table.split(',').map(|item| pair(item.split_once('=')?)).collect();
-                let mut sizes = sizes.filter(|s| s.iter().all(|&(m, _)| m <= k)).ok_or("`per_tag_set` is not { multiplicity = samples, .. }")?;
+                let mut sizes =
+                    sizes.filter(|s| s.iter().all(|&(m, _)| m <= k)).ok_or("`per_tag_set` is not { multiplicity = samples, .. }")?;
                 sizes.sort_unstable();
                 if sizes.windows(2).any(|w| w[0].0 == w[1].0) {
                     return Err("`per_tag_set` names a multiplicity twice".into());
@@ -217,11 +218,14 @@ impl<'a> Fields<'a> {
                 // Each set ends with its bracket; what is before the next one is a comma.
                 let sets = sets.trim_matches(BLANK).strip_suffix(']').map(|sets| sets.split(']').map(|s| s.trim_start_matches(BLANK)));
                 let sets = sets.and_then(|sets| {
-                    let bare = |(i, s): (usize, &'a str)| if i == 0 { Some(s) } else { Some(s.strip_prefix(',')?.trim_start_matches(BLANK)) };
+                    let bare =
+                        |(i, s): (usize, &'a str)| if i == 0 { Some(s) } else { Some(s.strip_prefix(',')?.trim_start_matches(BLANK)) };
                     sets.enumerate().map(|s| set(bare(s)?)).collect::<Option<Vec<_>>>()
                 });
                 let sets = sets.ok_or("`tag_sets` must be a list of lists of classes from 0, strictly ascending")?;
-                let counts = items(counts, count).filter(|c| c.len() == sets.len()).ok_or("`tag_counts` must be as many integers from 1 to 10^18")?;
+                let counts = items(counts, count)
+                    .filter(|c| c.len() == sets.len())
+                    .ok_or("`tag_counts` must be as many integers from 1 to 10^18")?;
                 let mut sorted: Vec<_> = sets.iter().collect();
                 sorted.sort_unstable();
                 if sorted.windows(2).any(|w| w[0] == w[1]) {

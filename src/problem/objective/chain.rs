@@ -68,14 +68,7 @@ impl Objective {
         Ok(Self::build(problem, layout, targets, loss, false, threads))
     }
 
-    fn build(
-        problem: &Problem,
-        layout: Layout,
-        targets: Targets,
-        loss: Box<dyn LogitLoss>,
-        squared: bool,
-        threads: Option<usize>,
-    ) -> Self {
+    fn build(problem: &Problem, layout: Layout, targets: Targets, loss: Box<dyn LogitLoss>, squared: bool, threads: Option<usize>) -> Self {
         let mut lambdas: Vec<f64> = problem.lambdas().iter().map(|l| l.to_f64()).collect();
         let lambda_h = lambdas.remove(0);
         let lambda_b = if let Bias::Regularized { lambda_b } = &problem.bias { lambda_b.to_f64() } else { 0.0 };
