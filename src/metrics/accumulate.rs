@@ -148,7 +148,7 @@ impl Accumulator {
         self.centred.resize(labels.len() * d, 0.0);
         let mut squares = vec![0.0; labels.len()];
         let shifts = &self.shifts;
-        let centre = |((out, rows), (squares, labels)): ((&mut [f64], &[f64]), (&mut [f64], &[u32]))| {
+        let centre = |out: &mut [f64], rows: &[f64], squares: &mut [f64], labels: &[u32]| {
             vectorised(
                 #[inline(always)]
                 || {
@@ -164,7 +164,9 @@ impl Accumulator {
             );
         };
         let (out, rows) = (self.centred.par_chunks_mut(TASK_ROWS * d), rows.par_chunks(TASK_ROWS * d));
-        out.zip(rows).zip(squares.par_chunks_mut(TASK_ROWS).zip(labels.par_chunks(TASK_ROWS))).for_each(centre);
+        out.zip(rows)
+            .zip(squares.par_chunks_mut(TASK_ROWS).zip(labels.par_chunks(TASK_ROWS)))
+            .for_each(|((out, rows), (squares, labels))| centre(out, rows, squares, labels));
 
         let centred = &self.centred;
         let per_row = gamma(d + 4);

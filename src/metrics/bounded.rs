@@ -115,7 +115,7 @@ impl Div for Bounded {
     /// `|a/b − â/b̂| <= (|a − â| + |â/b̂| |b − b̂|) / |b|`.
     fn div(self, other: Self) -> Self {
         let least = (other.value.abs() - other.bound) * (1.0 - 4.0 * U);
-        if !(least > 0.0) {
+        if least.is_nan() || least <= 0.0 {
             return Bounded { value: f64::NAN, bound: f64::INFINITY };
         }
         let value = self.value / other.value;

@@ -122,7 +122,7 @@ pub fn measure(
     let mut accumulator = Accumulator::new(classes, d);
     let row_error = if normalized { unit_error(d) } else { 0.0 };
     let mut largest = 0.0f64;
-    each_block(features, labels, normalized, &mut |rows, labels, done| {
+    each_block(features, labels, normalized, |rows, labels, done| {
         largest = rows.par_iter().map(|x| x.abs()).reduce(|| largest, f64::max);
         accumulator.update_inexact(rows, labels, row_error);
         progress(done, n);
@@ -201,7 +201,7 @@ pub fn measure(
     }
     let mut agreement = Agreement::new(&moments, &geometry_of_means.gaps, classifier.as_ref().map(|(w, b)| (w, *b)));
     if !agreement.is_decided() {
-        each_block(features, labels, normalized, &mut |rows, labels, done| {
+        each_block(features, labels, normalized, |rows, labels, done| {
             agreement.update(rows, labels, row_error);
             progress(n + done, 2 * n);
         })?;
@@ -316,7 +316,7 @@ fn each_block(
     features: &Features,
     labels: &[u32],
     normalized: bool,
-    visit: &mut dyn FnMut(&[f64], &[u32], u64),
+    mut visit: impl FnMut(&[f64], &[u32], u64),
 ) -> Result<(), FeatureError> {
     let d = features.dim();
     features.for_each_block((BLOCK_BYTES / 8 / d).clamp(1, 1 << 14), &mut |block, first| {

@@ -30,12 +30,12 @@ pub(crate) fn one_vs_rest(rows: &Rows) -> Option<Bounded> {
     // Of each unit vector: the row's own error, and the rounding of norm and quotient.
     let errors: Vec<f64> = (0..k).map(|i| (2.0 * rows.errors[i] / rows.norm(i).lower() + gamma(rows.dim + 6)) * SLACK).collect();
     let error = errors.iter().copied().fold(0.0, |a: f64, b| if b >= 0.0 { a.max(b) } else { f64::INFINITY });
-    if !(error < 0.1) {
+    if error.is_nan() || error >= 0.1 {
         return None;
     }
     let mut unit = Mat::<f64>::zeros(k, rows.dim);
-    for i in 0..k {
-        unit.row_mut(i).iter_mut().zip(rows.row(i)).for_each(|(u, x)| *u = x / norms[i]);
+    for (i, norm) in norms.iter().enumerate() {
+        unit.row_mut(i).iter_mut().zip(rows.row(i)).for_each(|(u, x)| *u = x / norm);
     }
     let mut gram = Mat::<f64>::zeros(k, k);
     matmul(gram.as_mut(), Accum::Replace, &unit, unit.transpose(), 1.0, Par::Seq);

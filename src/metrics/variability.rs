@@ -107,7 +107,7 @@ pub(crate) fn nc1(moments: &Moments, spectrum: &Spectrum) -> Result<Bounded, Str
     let least = spectrum.values[r - 1];
     let sigma_b = least * (1.0 - spectrum.eta_u) * (1.0 - spectrum.eta_v) / SLACK;
     let sigma_a = (sigma_b - spectrum.error) / SLACK;
-    if !(sigma_a > 0.0) {
+    if sigma_a.is_nan() || sigma_a <= 0.0 {
         return Err(format!(
             "the smallest of the class means' {r} singular values, {least:.1e}, cannot be told from zero (within {:.1e})",
             spectrum.error

@@ -18,6 +18,8 @@ use super::{
 
 /// Most members of an archive that are looked at.
 const MAX_MEMBERS: usize = 4096;
+/// The most that deflate shrinks anything: 258 bytes in two bits.
+const DEFLATE_RATIO: u64 = 1032;
 
 /// The arrays of an npy, npz, safetensors or CSV file, in natural order of their names.
 #[derive(Debug)]
@@ -76,12 +78,13 @@ impl Container {
         self.arrays.iter().find(|a| a.name() == name)
     }
 
-    /// The array called by one of the `names`, or else the only one that `fits`.
+    /// The array called by one of the `names`, or else the file's only one, or the only one that `fits`.
     ///
     /// # Errors
     /// When there is none, or several fit: the message lists what there is.
     pub fn find(&self, what: &str, names: &[&str], fits: impl Fn(&Array) -> bool) -> Result<&Array, FeatureError> {
-        if let Some(array) = names.iter().find_map(|name| self.get(name)) {
+        let only = if let [array] = &self.arrays[..] { Some(array) } else { None };
+        if let Some(array) = names.iter().find_map(|name| self.get(name)).or(only) {
             return Ok(array);
         }
         let mut candidates = self.arrays.iter().filter(|a| fits(a));
@@ -124,7 +127,13 @@ fn open_npz(path: &Path, length: u64) -> Result<Vec<Array>, FeatureError> {
                 }
                 (Storage::File { file: Arc::clone(&file), offset: start + header.length }, claimed)
             }
-            CompressionMethod::Deflated => (Storage::Zip { index, skip: header.length }, claimed),
+            CompressionMethod::Deflated => {
+                let packed = member.compressed_size();
+                if start.checked_add(packed).is_none_or(|end| end > length) || claimed / DEFLATE_RATIO > packed {
+                    return Err(bad(format!("truncated: {packed} compressed bytes cannot hold the {claimed} it claims")));
+                }
+                (Storage::Zip { index, skip: header.length }, claimed)
+            }
             other => return Err(bad(format!("compressed by {other}; numpy stores or deflates"))),
         };
         let array = Array {

@@ -76,6 +76,9 @@ enum Source {
     Columns(Array),
 }
 
+/// What is done with a block: its rows, and the index of its first sample.
+pub type BlockVisitor<'a> = dyn FnMut(&mut [f64], u64) -> Result<(), FeatureError> + 'a;
+
 /// Most bytes of a compressed array that must be held in memory.
 const MAX_INFLATED: u64 = 1 << 30;
 
@@ -85,7 +88,7 @@ impl Features {
     /// # Errors
     /// [`FeatureError::Shape`] when the length is no multiple of a positive `dim`, or an entry is not finite.
     pub fn from_rows(rows: Vec<f64>, dim: usize) -> Result<Self, FeatureError> {
-        if dim == 0 || rows.len() % dim != 0 {
+        if dim == 0 || !rows.len().is_multiple_of(dim) {
             return Err(FeatureError::Shape(format!("{} entries are no rows of dimension {dim}", rows.len())));
         }
         if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
@@ -140,11 +143,7 @@ impl Features {
     ///
     /// # Errors
     /// [`FeatureError`] of reading, and of entries that are not finite, with their place; the first error of `visit`.
-    pub fn for_each_block(
-        &self,
-        rows: usize,
-        visit: &mut dyn FnMut(&mut [f64], u64) -> Result<(), FeatureError>,
-    ) -> Result<(), FeatureError> {
+    pub fn for_each_block(&self, rows: usize, visit: &mut BlockVisitor<'_>) -> Result<(), FeatureError> {
         let d = self.dim;
         let rows = rows.clamp(1, usize::try_from(self.samples).unwrap_or(usize::MAX).max(1));
         let mut buffer = vec![0.0; rows * d];
