@@ -3,6 +3,7 @@
 
 mod certify;
 mod flags;
+mod metrics;
 mod problem;
 mod solve;
 mod trace;
@@ -36,6 +37,8 @@ enum Command {
     Solve(solve::Args),
     /// Say what a point is, and write the certificate that proves it
     Certify(certify::Args),
+    /// Measure neural collapse of features, layer by layer, with error bounds
+    Metrics(metrics::Args),
 }
 
 /// What ends a command early.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Solve(args) => solve::run(&args),
         Command::Certify(args) => certify::run(&args),
+        Command::Metrics(args) => metrics::run(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,5 +1,25 @@
-//! Measures of neural collapse.
+//! Measures of neural collapse: of points of a problem, and of features that come from files.
 
+mod accumulate;
+mod agreement;
+mod bounded;
+mod convention;
+mod duality;
+mod geometry;
+mod layers;
+mod measure;
+mod moments;
 mod point;
+mod read;
+mod rows;
+mod separation;
+mod variability;
 
+pub use accumulate::Accumulator;
+pub use bounded::Bounded;
+pub use convention::Convention;
+pub use layers::{LayerMap, MapMetrics, effective_depth, map_metrics};
+pub use measure::{Classifier, Measured, Metric, Progress, measure};
+pub use moments::{Centre, Moments};
 pub use point::{PointMetrics, point_metrics};
+pub use read::{Array, BlockVisitor, Container, FeatureError, Features, Layout, natural_order};

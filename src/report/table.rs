@@ -46,9 +46,13 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// A measured number: three significant digits, plain between a thousandth and a hundred thousand.
+/// A measured number.
 fn measured(value: &Value) -> String {
-    let Some(x) = value.as_str().and_then(|s| s.parse::<f64>().ok()) else { return text(value) };
+    value.as_str().and_then(|s| s.parse::<f64>().ok()).map_or_else(|| text(value), three_digits)
+}
+
+/// Three significant digits, plain between a thousandth and a hundred thousand.
+pub(super) fn three_digits(x: f64) -> String {
     let size = x.abs();
     if size == 0.0 {
         "0".into()

@@ -1,0 +1,207 @@
+//! Features, labels and classifiers from files: npy, npz, safetensors and CSV, in blocks.
+
+mod array;
+mod container;
+mod csv;
+mod npy;
+mod safetensors;
+
+pub use array::Array;
+pub use container::{Container, natural_order};
+
+use rayon::prelude::*;
+
+/// Why features, labels or weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FeatureError {
+    /// The file cannot be read.
+    #[error("{path}: {reason}")]
+    File { path: String, reason: String },
+    /// An array of a file is not what it must be.
+    #[error("{path}: array `{name}`: {reason}")]
+    Array { path: String, name: String, reason: String },
+    /// Sizes disagree.
+    #[error("{0}")]
+    Shape(String),
+    /// Labels that name no classes.
+    #[error("labels: {0}")]
+    Labels(String),
+}
+
+/// How a matrix of features is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// (N, d): a sample a row.
+    SamplesByDim,
+    /// (d, N): a sample a column.
+    DimBySamples,
+}
+
+impl Layout {
+    /// The layout in which a matrix of this shape has `samples` samples.
+    ///
+    /// # Errors
+    /// When neither side, or both, have that size.
+    pub fn of_shape(rows: u64, cols: u64, samples: u64) -> Result<Self, FeatureError> {
+        match (rows == samples, cols == samples) {
+            (true, false) => Ok(Layout::SamplesByDim),
+            (false, true) => Ok(Layout::DimBySamples),
+            (true, true) => Err(FeatureError::Shape(format!(
+                "features of shape ({rows}, {cols}) with {samples} labels fit both (N, d) and (d, N); say which with --layout nd or --layout dn"
+            ))),
+            (false, false) => {
+                Err(FeatureError::Shape(format!("features of shape ({rows}, {cols}), but {samples} labels: neither side has that size")))
+            }
+        }
+    }
+}
+
+/// Labelled features' matrix, in memory or in a file that is read in blocks.
+///
+/// Guarantee: no more memory than a block, whatever the file's size, except for compressed arrays stored by columns.
+#[derive(Debug)]
+pub struct Features {
+    samples: u64,
+    dim: usize,
+    epsilon: f64,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Memory(Vec<f64>),
+    /// Samples one after another.
+    Rows(Array),
+    /// Coordinates one after another, in a file or in memory.
+    Columns(Array),
+}
+
+/// What is done with a block: its rows, and the index of its first sample.
+pub type BlockVisitor<'a> = dyn FnMut(&mut [f64], u64) -> Result<(), FeatureError> + 'a;
+
+/// Most bytes of a compressed array that must be held in memory.
+const MAX_INFLATED: u64 = 1 << 30;
+
+impl Features {
+    /// Features in memory, row by row.
+    ///
+    /// # Errors
+    /// [`FeatureError::Shape`] when the length is no multiple of a positive `dim`, or an entry is not finite.
+    pub fn from_rows(rows: Vec<f64>, dim: usize) -> Result<Self, FeatureError> {
+        if dim == 0 || !rows.len().is_multiple_of(dim) {
+            return Err(FeatureError::Shape(format!("{} entries are no rows of dimension {dim}", rows.len())));
+        }
+        if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
+            return Err(FeatureError::Shape(format!("entry {at} is {}; entries must be finite", rows[at])));
+        }
+        Ok(Features { samples: (rows.len() / dim) as u64, dim, epsilon: f64::EPSILON, source: Source::Memory(rows) })
+    }
+
+    /// Features of a matrix in a file.
+    ///
+    /// # Errors
+    /// [`FeatureError`] for arrays that are not matrices of f32 or f64, and empty ones.
+    pub fn from_array(array: Array, layout: Layout) -> Result<Self, FeatureError> {
+        let &[rows, cols] = array.shape() else {
+            return Err(array.error(format!("shape {:?}, but features are a matrix", array.shape())));
+        };
+        let Some(epsilon) = array.epsilon() else {
+            return Err(array.error(format!("{} entries; features are 32- or 64-bit floating point", array.type_name())));
+        };
+        let (samples, dim) = if layout == Layout::SamplesByDim { (rows, cols) } else { (cols, rows) };
+        if samples == 0 || dim == 0 {
+            return Err(array.error(format!("shape ({rows}, {cols}) holds no features")));
+        }
+        let Some(dim) = usize::try_from(dim).ok().filter(|d| *d <= 1 << 28) else {
+            return Err(array.error(format!("dimension {dim} is beyond any memory")));
+        };
+        let by_rows = array.is_row_major() == (layout == Layout::SamplesByDim);
+        let source = if by_rows {
+            Source::Rows(array)
+        } else {
+            Source::Columns(if array.is_random_access() { array } else { array.inflate(MAX_INFLATED)? })
+        };
+        Ok(Features { samples, dim, epsilon, source })
+    }
+
+    /// Number of samples N.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Dimension d.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Machine epsilon of the features' own type.
+    pub fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// Reads all samples in order, `rows` at a time (the last block may be shorter).
+    ///
+    /// # Errors
+    /// [`FeatureError`] of reading, and of entries that are not finite, with their place; the first error of `visit`.
+    pub fn for_each_block(&self, rows: usize, visit: &mut BlockVisitor<'_>) -> Result<(), FeatureError> {
+        let d = self.dim;
+        let rows = rows.clamp(1, usize::try_from(self.samples).unwrap_or(usize::MAX).max(1));
+        let mut buffer = vec![0.0; rows * d];
+        let counts = |done: u64| ((self.samples - done).min(rows as u64)) as usize;
+        let mut done = 0;
+        match &self.source {
+            Source::Memory(all) => {
+                while done < self.samples {
+                    let count = counts(done);
+                    let block = &mut buffer[..count * d];
+                    block.copy_from_slice(&all[done as usize * d..][..count * d]);
+                    visit(block, done)?;
+                    done += count as u64;
+                }
+                Ok(())
+            }
+            Source::Rows(array) => array.stream(&mut |reader| {
+                let mut done = 0;
+                while done < self.samples {
+                    let count = counts(done);
+                    let block = &mut buffer[..count * d];
+                    reader.read(done * d as u64, block)?;
+                    check_finite(array, block, |at| (done + (at / d) as u64, (at % d) as u64))?;
+                    visit(block, done)?;
+                    done += count as u64;
+                }
+                Ok(())
+            }),
+            Source::Columns(array) => {
+                let mut columns = vec![0.0; rows * d];
+                while done < self.samples {
+                    let count = counts(done);
+                    let (columns, block) = (&mut columns[..count * d], &mut buffer[..count * d]);
+                    let read = |(j, column): (usize, &mut [f64])| {
+                        array.read_at(j as u64 * self.samples + done, column)?;
+                        check_finite(array, column, |at| (done + at as u64, j as u64))
+                    };
+                    columns.par_chunks_mut(count).enumerate().try_for_each(read)?;
+                    block.par_chunks_mut(d).enumerate().for_each(|(i, row)| {
+                        row.iter_mut().enumerate().for_each(|(j, x)| *x = columns[j * count + i]);
+                    });
+                    visit(block, done)?;
+                    done += count as u64;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn check_finite(array: &Array, values: &[f64], place: impl Fn(usize) -> (u64, u64)) -> Result<(), FeatureError> {
+    // A product with zero is NaN exactly for what is not finite.
+    let clean = values.par_chunks(1 << 14).all(|part| part.iter().map(|x| x * 0.0).sum::<f64>() == 0.0);
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) if !clean => {
+            let (sample, coordinate) = place(at);
+            Err(array.error(format!("sample {sample}, coordinate {coordinate} is {}; entries must be finite", values[at])))
+        }
+        _ => Ok(()),
+    }
+}
