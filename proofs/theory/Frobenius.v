@@ -11,6 +11,8 @@ Variable R : rcfType.
 
 Lemma trmxZ m n a (A : 'M[R]_(m, n)) : (a *: A)^T = a *: A^T.
 Proof. by rewrite linearZ. Qed.
+Lemma trmxN m n (A : 'M[R]_(m, n)) : (- A)^T = - A^T.
+Proof. by rewrite linearN. Qed.
 Lemma trmxB m n (A B : 'M[R]_(m, n)) : (A - B)^T = A^T - B^T.
 Proof. by rewrite linearB. Qed.
 Lemma trmxD m n (A B : 'M[R]_(m, n)) : (A + B)^T = A^T + B^T.
