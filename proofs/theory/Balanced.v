@@ -122,7 +122,6 @@ Qed.
 (** ** Common zeros are neural collapse *)
 Section CommonZeros.
 Variables (alpha beta x y : R).
-Hypotheses (x0 : 0 <= x) (y0 : 0 <= y).
 Hypotheses (xa : x = 0 \/ alpha = c) (yb : y = 0 \/ beta = c).
 Hypotheses (a0 : 0 <= alpha <= c) (b0 : 0 <= beta <= c).
 Local Notation G := (dual_matrix alpha beta).

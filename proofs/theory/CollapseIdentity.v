@@ -271,6 +271,20 @@ move/eqP: e4; rewrite scaler_eq0 => /orP[/eqP->|/eqP->]; first by rewrite !mul0r
 by rewrite sqF0 mulr0.
 Qed.
 
+(** At a common zero the bias is bs, or (free bias) the features have mean zero. *)
+Lemma bias_determined W H b : bias_allowed m b -> collapsed W H b ->
+  b = bs \/ (m = FreeBias /\ H *m (ones N)^T = 0).
+Proof.
+have lN : lw * lh != 0 by rewrite mulf_neq0 ?gt_eqF.
+move=> ok [_ _ e3]; move: bal ok; case: m => [||l] /=.
+- by move=> -> ->; left.
+- move=> G1 _ _; right; split=> //; apply/eqP.
+  rewrite -[_ == 0]orFb -(negbTE lN) -scaler_eq0 scalemxAl e3 -!mulmxA G1.
+  by rewrite !mulmx0.
+case=> l0 _ _ /eqP; rewrite scaler_eq0 gt_eqF //= subr_eq0 => /eqP.
+by left.
+Qed.
+
 (** ** Global minimisers are exactly the common zeros, as soon as one exists. *)
 Theorem collapse_minimisers W H b :
   (exists W0 H0 b0, bias_allowed m b0 /\ @ufm R K d N L lw lh m W0 H0 b0 = fs) ->

@@ -17,6 +17,9 @@ under eq_bigr do rewrite !mxE mulr1.
 by rewrite sumr_const card_ord /= mulr1n.
 Qed.
 
+Lemma onesT_norm m : \tr ((ones m)^T *m (ones m)^T^T) = m%:R :> R.
+Proof. by rewrite trmxK mxtrace_mulC onesK mxtrace_scalar mulr1n. Qed.
+
 (** J / K (locked, as [ctr] is: the linearity lemmas should see them as atoms) *)
 Definition avg : 'M[R]_K := locked (K%:R^-1 *: ((ones K)^T *m ones K)).
 (** P = I - J / K *)
