@@ -1,0 +1,51 @@
+(** The gate: the axioms of every headline theorem.  `make -C proofs` compares the
+    answers with assumptions.txt. *)
+From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
+From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
+
+(* The collapse identity *)
+Print Assumptions collapse_identity.
+Print Assumptions collapse_lower.
+Print Assumptions collapse_gap.
+Print Assumptions collapse_iff.
+Print Assumptions collapse_minimisers.
+Print Assumptions collapse_attained.
+Print Assumptions psd_or_negative.
+Print Assumptions gram_factor.
+Print Assumptions common_zeros_iff.
+(* Balanced MSE *)
+Print Assumptions mse_orthogonal_frame_lower.
+Print Assumptions mse_orthogonal_frame_iff.
+Print Assumptions mse_orthogonal_frame_attained.
+Print Assumptions mse_orthogonal_frame_minimisers.
+Print Assumptions mse_orthogonal_frame_needs_dim.
+Print Assumptions mse_orthogonal_frame_zero.
+Print Assumptions mse_simplex_etf_lower.
+Print Assumptions mse_simplex_etf_iff.
+Print Assumptions mse_simplex_etf_attained.
+Print Assumptions mse_simplex_etf_minimisers.
+Print Assumptions mse_simplex_etf_needs_dim.
+Print Assumptions mse_simplex_etf_zero.
+Print Assumptions mse_transition_lower.
+Print Assumptions mse_transition_iff.
+Print Assumptions mse_transition_attained.
+Print Assumptions mse_transition_minimisers.
+Print Assumptions mse_transition_etf.
+(* Imbalanced MSE *)
+Print Assumptions mse_minority_lower.
+Print Assumptions mse_minority_iff.
+Print Assumptions mse_minority_attained.
+Print Assumptions mse_minority_minimisers.
+Print Assumptions minority_collapse.
+(* Softmax losses *)
+Print Assumptions softmax_subgradient.
+Print Assumptions softmax_bregman_eq0.
+Print Assumptions ce_lower.
+Print Assumptions ce_simplex_etf_iff.
+Print Assumptions ce_simplex_etf_attained.
+Print Assumptions ce_simplex_etf_minimisers.
+Print Assumptions ce_simplex_etf_needs_dim.
+Print Assumptions ce_zero.
+(* Instances over the reals of Coq's standard library *)
+Print Assumptions ce_simplex_etf_minimisers_R.
+Print Assumptions ce_simplex_etf_attained_R.
