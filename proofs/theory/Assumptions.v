@@ -2,6 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
+From UFM Require Import ExtendedLinear Saddles.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -37,6 +38,17 @@ Print Assumptions mse_minority_iff.
 Print Assumptions mse_minority_attained.
 Print Assumptions mse_minority_minimisers.
 Print Assumptions minority_collapse.
+(* Three factors *)
+Print Assumptions extended_linear_root.
+Print Assumptions extended_linear_lower.
+Print Assumptions extended_linear_attained.
+Print Assumptions extended_collapse_value.
+Print Assumptions extended_linear_zero.
+(* Landscape *)
+Print Assumptions critical_global.
+Print Assumptions critical_saddle.
+Print Assumptions dichotomy.
+Print Assumptions dichotomy_centred.
 (* Softmax losses *)
 Print Assumptions softmax_subgradient.
 Print Assumptions softmax_bregman_eq0.
