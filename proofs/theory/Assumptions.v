@@ -2,7 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
-From UFM Require Import ExtendedLinear Saddles.
+From UFM Require Import ExtendedLinear Saddles LeastSquares.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -49,6 +49,10 @@ Print Assumptions critical_global.
 Print Assumptions critical_saddle.
 Print Assumptions dichotomy.
 Print Assumptions dichotomy_centred.
+(* Least-squares classifier *)
+Print Assumptions ridge_excess.
+Print Assumptions ls_minimiser.
+Print Assumptions lsb_minimiser.
 (* Softmax losses *)
 Print Assumptions softmax_subgradient.
 Print Assumptions softmax_bregman_eq0.
