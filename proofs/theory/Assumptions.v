@@ -2,7 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
-From UFM Require Import ExtendedLinear Saddles LeastSquares.
+From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -38,6 +38,9 @@ Print Assumptions mse_minority_iff.
 Print Assumptions mse_minority_attained.
 Print Assumptions mse_minority_minimisers.
 Print Assumptions minority_collapse.
+(* From a gap to collapse *)
+Print Assumptions mse_gap_terms.
+Print Assumptions mse_gap_bounds.
 (* Three factors *)
 Print Assumptions extended_linear_root.
 Print Assumptions extended_linear_lower.
@@ -49,6 +52,7 @@ Print Assumptions critical_global.
 Print Assumptions critical_saddle.
 Print Assumptions dichotomy.
 Print Assumptions dichotomy_centred.
+Print Assumptions mse_dichotomy.
 (* Least-squares classifier *)
 Print Assumptions ridge_excess.
 Print Assumptions ls_minimiser.

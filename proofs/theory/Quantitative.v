@@ -61,16 +61,16 @@ Theorem mse_gap_bounds (W : 'M[R]_(K, d)) (H : 'M[R]_(d, N)) eps :
     & sqF (H - Hbar H *m Y) <= 2%:R / lh * eps].
 Proof.
 rewrite mse_gap_terms => le.
-have N0 : 0 < N%:R :> R by rewrite NE mulr_gt0 // ltr0n.
-have i0 : 0 < (2%:R * N%:R)^-1 :> R by rewrite invr_gt0 mulr_gt0 ?ltr0n.
+have N0 : 0 < N%:R :> R by rewrite NE mulr_gt0 ?ltr0n.
+have i0 : 0 < (2%:R * N%:R)^-1 :> R by rewrite invr_gt0 mulr_gt0 ?N0 ?ltr0n.
 have w0 : 0 < lw / 2%:R by rewrite divr_gt0 ?ltr0n.
 have h0 : 0 < lh / 2%:R by rewrite divr_gt0 ?ltr0n.
 have z : (0 : R) <= 0 by [].
-have := sum4_le (scale_sqF_ge0 _ (ltW i0)) (scale_sqF_ge0 _ (ltW w0))
-  (scale_sqF_ge0 _ (ltW h0)) z (_ : _ + _ + _ + 0 <= eps).
-rewrite addr0 => /(_ _ _ _ _ _ _ _ _ _ le) [b1 b2 b3 _].
+rewrite -[X in X <= eps]addr0 in le.
+have [b1 b2 b3 _] := sum4_le (scale_sqF_ge0 _ (ltW i0)) (scale_sqF_ge0 _ (ltW w0))
+  (scale_sqF_ge0 _ (ltW h0)) z le.
 split.
-- by move: b1; rewrite mulrC ler_pdivr_mulr ?mulr_gt0 ?ltr0n // mulrC.
+- by move: b1; rewrite mulrC ler_pdivr_mulr ?mulr_gt0 ?N0 ?ltr0n // mulrC.
 - by rewrite -(ler_pmul2l w0); apply: le_trans b2 _; rewrite le_eqVlt; apply/orP; left; apply/eqP; field.
 by rewrite -(ler_pmul2l h0); apply: le_trans b3 _; rewrite le_eqVlt; apply/orP; left; apply/eqP; field.
 Qed.

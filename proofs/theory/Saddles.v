@@ -2,7 +2,7 @@
     when d is large enough, a strict saddle. *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels.
+From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Mse.
 Set Implicit Arguments. Unset Strict Implicit. Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
@@ -190,3 +190,35 @@ apply: (critical_full cr (ctr_tr _ _) (ctrM _ K0) PG).
 by rewrite {1}(critical_W cr) -scalemxAr mulmxA PG -(critical_W cr).
 Qed.
 End Dichotomy.
+
+(** ** MSE meets the hypotheses: every critical point of the squared error, any
+    targets and bias mode, d >= K, is a global minimum or a strict saddle. *)
+Section MseLandscape.
+Variables (R : rcfType) (K d N : nat) (Y : 'M[R]_(K, N)) (lw lh : R) (m : bias_mode R).
+Hypotheses (N0 : (0 < N)%N) (lw0 : 0 < lw) (lh0 : 0 < lh).
+
+Lemma mse_derivative Z : derivative (mse Y) Z (mse_grad Y Z).
+Proof.
+move=> D eps eps0; pose q := (2%:R * N%:R)^-1 * sqF D.
+have q0 : 0 <= q by rewrite scale_sqF_ge0 // invr_ge0 mulr_ge0 ?ler0n.
+have q1 : 0 < q + 1 by rewrite ltr_paddl ?ltr01.
+exists (eps / (q + 1)) => [|t t0 td]; first exact: divr_gt0.
+have e := mse_bregman Y N0 Z (Z + t *: D).
+have tD : Z + t *: D - Z = t *: D by rewrite addrC addKr.
+rewrite /bregman tD sqFZ frobZr in e.
+have -> : mse Y (Z + t *: D) = mse Y Z + t * frob (mse_grad Y Z) D + t * (t * q).
+  rewrite -[LHS](subrK (mse Y Z)) -[_ - mse Y Z](subrK (t * frob (mse_grad Y Z) D)) e /q.
+  by move: (_^-1) (sqF D) (mse Y Z) (frob _ _) => a s l g; ring.
+rewrite ler_add2l [eps * t]mulrC ler_wpmul2l //.
+apply: le_trans (_ : t * (q + 1) <= eps); first by rewrite ler_wpmul2l // ler_addl ler01.
+by rewrite -ler_pdivl_mulr // ltW.
+Qed.
+
+Theorem mse_dichotomy (W : 'M[R]_(K, d)) (H : 'M[R]_(d, N)) b : (K <= d)%N ->
+  critical lw lh m W H b (mse_grad Y (W *m H + b *m ones N)) ->
+  global_min (mse Y) lw lh m W H b \/ strict_saddle (mse Y) lw lh m W H b.
+Proof.
+move=> Kd cr; apply: (dichotomy lw0 lh0 Kd cr); last exact: mse_derivative.
+exact: mse_subgradient.
+Qed.
+End MseLandscape.
