@@ -1,0 +1,71 @@
+(** The gate: the axioms of every headline theorem.  `make -C proofs` compares the
+    answers with assumptions.txt. *)
+From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
+From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
+From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
+
+(* The collapse identity *)
+Print Assumptions collapse_identity.
+Print Assumptions collapse_lower.
+Print Assumptions collapse_gap.
+Print Assumptions collapse_iff.
+Print Assumptions collapse_minimisers.
+Print Assumptions collapse_attained.
+Print Assumptions psd_or_negative.
+Print Assumptions gram_factor.
+Print Assumptions common_zeros_iff.
+(* Balanced MSE *)
+Print Assumptions mse_orthogonal_frame_lower.
+Print Assumptions mse_orthogonal_frame_iff.
+Print Assumptions mse_orthogonal_frame_attained.
+Print Assumptions mse_orthogonal_frame_minimisers.
+Print Assumptions mse_orthogonal_frame_needs_dim.
+Print Assumptions mse_orthogonal_frame_zero.
+Print Assumptions mse_simplex_etf_lower.
+Print Assumptions mse_simplex_etf_iff.
+Print Assumptions mse_simplex_etf_attained.
+Print Assumptions mse_simplex_etf_minimisers.
+Print Assumptions mse_simplex_etf_needs_dim.
+Print Assumptions mse_simplex_etf_zero.
+Print Assumptions mse_transition_lower.
+Print Assumptions mse_transition_iff.
+Print Assumptions mse_transition_attained.
+Print Assumptions mse_transition_minimisers.
+Print Assumptions mse_transition_etf.
+(* Imbalanced MSE *)
+Print Assumptions mse_minority_lower.
+Print Assumptions mse_minority_iff.
+Print Assumptions mse_minority_attained.
+Print Assumptions mse_minority_minimisers.
+Print Assumptions minority_collapse.
+(* From a gap to collapse *)
+Print Assumptions mse_gap_terms.
+Print Assumptions mse_gap_bounds.
+(* Three factors *)
+Print Assumptions extended_linear_root.
+Print Assumptions extended_linear_lower.
+Print Assumptions extended_linear_attained.
+Print Assumptions extended_collapse_value.
+Print Assumptions extended_linear_zero.
+(* Landscape *)
+Print Assumptions critical_global.
+Print Assumptions critical_saddle.
+Print Assumptions dichotomy.
+Print Assumptions dichotomy_centred.
+Print Assumptions mse_dichotomy.
+(* Least-squares classifier *)
+Print Assumptions ridge_excess.
+Print Assumptions ls_minimiser.
+Print Assumptions lsb_minimiser.
+(* Softmax losses *)
+Print Assumptions softmax_subgradient.
+Print Assumptions softmax_bregman_eq0.
+Print Assumptions ce_lower.
+Print Assumptions ce_simplex_etf_iff.
+Print Assumptions ce_simplex_etf_attained.
+Print Assumptions ce_simplex_etf_minimisers.
+Print Assumptions ce_simplex_etf_needs_dim.
+Print Assumptions ce_zero.
+(* Instances over the reals of Coq's standard library *)
+Print Assumptions ce_simplex_etf_minimisers_R.
+Print Assumptions ce_simplex_etf_attained_R.
