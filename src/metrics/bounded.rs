@@ -120,7 +120,8 @@ impl Div for Bounded {
         }
         let value = self.value / other.value;
         let quotient = value.abs() * (1.0 + 2.0 * U) + TINY;
-        Self::new(value, (self.bound + quotient * other.bound) / least + U * quotient + TINY)
+        // What underflows in the numerator is magnified by a small divisor.
+        Self::new(value, (self.bound + quotient * other.bound + 2.0 * TINY) / least + U * quotient + TINY)
     }
 }
 
