@@ -8,7 +8,7 @@ use crate::problem::{Dyadic, ExactPoint, Model, Problem};
 use crate::scalar::Ball;
 
 /// f at an exact point, enclosed to about `bits` bits: exact then rounded once for MSE (plain, deep linear, deep ReLU), enclosed for
-/// cross-entropy. `None` for other losses, wrong shapes, and cross-entropy logits beyond 2^40.
+/// cross-entropy (sphere: at the radial projection). `None` for other losses, wrong shapes, and cross-entropy logits beyond 2^40.
 pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
     match &problem.model {
         Model::Plain { .. } => {
@@ -16,6 +16,7 @@ pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Bal
             super::check_shapes(&plain, point).ok()?;
             Some(State::new(&plain, point, bits)?.objective())
         }
+        Model::Sphere { temperature } => super::sphere::objective(problem, temperature, point, bits),
         Model::DeepLinear { .. } | Model::DeepRelu { .. } => Some(Ball::from_rational(&Deep::new(problem, point)?.objective(), bits)),
         _ => None,
     }

@@ -57,6 +57,18 @@ impl Plain {
         })
     }
 
+    /// Cross-entropy without regulariser: the sphere model's logits are a plain model's, its constraint is kept elsewhere.
+    ///
+    /// # Errors
+    /// [`PlainError::Spec`] when a point does not fit in memory.
+    pub fn unregularized(problem: &Problem) -> Result<Self, PlainError> {
+        let (k, d, n) = problem.point_sizes().map_err(PlainError::Spec)?;
+        let counts = problem.class_counts().ok_or(PlainError::Model)?;
+        let label = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n as usize)).collect();
+        let zero = Rational::new;
+        Ok(Plain { k, d, n, counts, label, lambda_w: zero(), lambda_h: zero(), bias: Bias::None, mse: false, smoothing: zero() })
+    }
+
     pub fn lambda_b(&self) -> Option<&Rational> {
         match &self.bias {
             Bias::Regularized { lambda_b } => Some(lambda_b),
@@ -122,6 +134,20 @@ impl Dyadic {
         scaled(total, 2 * self.exp)
     }
 
+    /// Largest bit length of an entry.
+    fn bits(&self) -> u32 {
+        self.m.iter().map(Integer::significant_bits).max().unwrap_or(0)
+    }
+
+    /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p), p < count; digits carry the sign of m.
+    fn digits(&self, width: u32, count: usize) -> Vec<Vec<i64>> {
+        let digit = |m: &Integer, p: usize| {
+            let size = (m.clone().abs() >> (width * p as u32)).keep_bits(width).to_i64().unwrap_or(0); // width <= 63
+            if *m < 0 { -size } else { size }
+        };
+        (0..count).map(|p| self.m.iter().map(|m| digit(m, p)).collect()).collect()
+    }
+
     fn small(&self) -> Option<(Vec<i64>, u64)> {
         let small: Vec<i64> = self.m.iter().map(|x| x.to_i64()).collect::<Option<_>>()?;
         let max = small.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
@@ -132,18 +158,36 @@ impl Dyadic {
 /// Entries of products from which a second thread pays.
 const PARALLEL: usize = 1 << 11;
 
-/// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows.
+/// Digits per entry beyond which the big integers' own product is no slower.
+const MAX_DIGITS: usize = 6;
+
+/// `A Bᵀ`, exactly: rows of A against rows of B.
+///
+/// Entries are cut into digits, A = Σ_p A_p 2^(width·p) and B alike, so that A Bᵀ is the sum of the A_p B_qᵀ 2^(width·(p+q)): a sum of
+/// len products of digits stays below len · 2^(2·width) < 2^127 and runs in machine integers.
 pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     let len = a.cols;
     debug_assert_eq!(len, b.cols);
     if let (Some((x, mx)), Some((y, my))) = (a.small(), b.small()) {
         let fits = (mx as u128 * my as u128).checked_mul(len.max(1) as u128).is_some_and(|bound| bound < 1 << 127);
         if fits {
-            return entrywise(a, b, |i, j| {
-                let (x, y) = (&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
-                Integer::from(x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum::<i128>())
-            });
+            return entrywise(a, b, |i, j| Integer::from(dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len])));
         }
+    }
+    let width = (126 - (usize::BITS - len.leading_zeros())) / 2;
+    let (count_a, count_b) = (a.bits().div_ceil(width) as usize, b.bits().div_ceil(width) as usize);
+    if count_a.max(count_b) <= MAX_DIGITS {
+        let (x, y) = (a.digits(width, count_a), b.digits(width, count_b));
+        return entrywise(a, b, |i, j| {
+            let mut sum = Integer::new();
+            for (p, x) in x.iter().enumerate() {
+                for (q, y) in y.iter().enumerate() {
+                    let part = dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
+                    sum += Integer::from(part) << (width * (p + q) as u32);
+                }
+            }
+            sum
+        });
     }
     entrywise(a, b, |i, j| {
         let mut sum = Integer::new();
@@ -152,6 +196,10 @@ pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
         }
         sum
     })
+}
+
+fn dot(x: &[i64], y: &[i64]) -> i128 {
+    x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum()
 }
 
 /// The matrix of `entry(i, j)` over rows i of A and j of B, with the exponent of their product.
@@ -198,4 +246,27 @@ pub(crate) fn logits(point: &ExactPoint) -> Dyadic {
     let mut terms = vec![rows_times_rows(&point.factors[0], &point.h.transpose())];
     terms.extend(point.b.as_ref().map(|b| spread(b, point.h.cols)));
     sum(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digit products against plain sums, at sizes on both sides of every switch.
+    #[test]
+    fn products_are_exact_at_every_size() {
+        for (bits_a, bits_b) in [(1, 1), (53, 53), (63, 63), (64, 64), (100, 60), (120, 170), (400, 53), (2000, 2000)] {
+            let entries = |bits: u32, count: usize| -> Vec<Integer> {
+                let entry = |i: usize| ((Integer::from(1) << bits) - 1 - 3 * i as u32) * if i % 3 == 0 { -1 } else { 1 };
+                (0..count).map(entry).collect()
+            };
+            let (a, b) = (Dyadic { rows: 2, cols: 5, exp: 3, m: entries(bits_a, 10) }, Dyadic { rows: 3, cols: 5, exp: -9, m: entries(bits_b, 15) });
+            let product = rows_times_rows(&a, &b);
+            assert_eq!((product.rows, product.cols, product.exp), (2, 3, -6));
+            for (i, j) in (0..2).flat_map(|i| (0..3).map(move |j| (i, j))) {
+                let exact: Integer = (0..5).map(|t| Integer::from(&a.m[i * 5 + t] * &b.m[j * 5 + t])).sum();
+                assert_eq!(product.m[i * 3 + j], exact, "{bits_a} {bits_b}");
+            }
+        }
+    }
 }
