@@ -9,9 +9,11 @@ pub(crate) enum Bias {
     Regularized,
 }
 
-/// The plain model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized).
+/// The plain model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized). Or the
+/// sphere model: τ = t/q.
 #[derive(Debug)]
 pub(crate) struct Problem {
+    pub sphere: bool,
     pub ce: bool,
     pub bias: Bias,
     pub classes: usize,
@@ -21,6 +23,7 @@ pub(crate) struct Problem {
     pub w: BigInt,
     pub h: BigInt,
     pub b: BigInt,
+    pub t: BigInt,
     pub q: BigInt,
 }
 
@@ -42,19 +45,28 @@ impl Problem {
     /// Validates a problem file as a whole.
     ///
     /// # Errors
-    /// What makes the file unreadable, invalid or different from the plain model.
+    /// What makes the file unreadable, invalid or different from the models above.
     pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
         let file = Fields::read(text)?;
-        file.choice("model", &["plain"])?;
-        let ce = file.choice("loss", &["mse", "ce"])? == 1;
-        let bias = [Bias::None, Bias::Free, Bias::Regularized][file.choice("bias", &["none", "free", "regularized"])?];
+        let sphere = file.choice("model", &["plain", "sphere"])? == 1;
+        let losses: &[&str] = if sphere { &["ce"] } else { &["mse", "ce"] };
+        let ce = losses[file.choice("loss", losses)?] == "ce";
+        let biases: &[&str] = if sphere { &["none"] } else { &["none", "free", "regularized"] };
+        // The sphere model may leave its one bias out.
+        let unbiased = sphere && file.get("bias").is_none();
+        let bias = [Bias::None, Bias::Free, Bias::Regularized][if unbiased { 0 } else { file.choice("bias", biases)? }];
         let (classes, samples, sizes) = file.sizes()?;
         let dim = file.count("dim")?;
         if (bias == Bias::Regularized) != file.get("lambda_b").is_some() {
             return Err("lambda_b goes with bias = \"regularized\" and with no other".into());
         }
-        let mut weights = vec![file.decimal("lambda_w")?, file.decimal("lambda_h")?];
+        let belongs = |name: &str, model: bool| file.get(name).is_none() || model;
+        if !(belongs("temperature", sphere) && belongs("lambda_w", !sphere) && belongs("lambda_h", !sphere)) {
+            return Err("temperature goes with model = \"sphere\", lambda_w and lambda_h with model = \"plain\"".into());
+        }
+        let names: &[&str] = if sphere { &["temperature"] } else { &["lambda_w", "lambda_h"] };
+        let mut weights = names.iter().map(|name| file.decimal(name)).collect::<Result<Vec<_>, _>>()?;
         if bias == Bias::Regularized {
             weights.push(file.decimal("lambda_b")?);
         }
@@ -67,8 +79,9 @@ impl Problem {
         }
         let mut scaled = scaled.into_iter();
         let mut next = || scaled.next().unwrap_or_default();
+        let t = if sphere { next() } else { BigInt::default() };
         let (w, h, b) = (next(), next(), next());
-        Ok(Problem { ce, bias, classes, samples, dim, sizes, w, h, b, q })
+        Ok(Problem { sphere, ce, bias, classes, samples, dim, sizes, w, h, b, t, q })
     }
 }
 
@@ -81,7 +94,8 @@ enum Spelling {
 }
 type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 10] = ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b"];
+const KNOWN: [&str; 11] =
+    ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b", "temperature"];
 const BLANK: [char; 2] = [' ', '\t'];
 
 /// The `key = value` lines; every other construct of TOML is refused.
@@ -101,7 +115,7 @@ impl<'a> Fields<'a> {
             let (key, rest) = line.split_once('=').unwrap_or((line, ""));
             let key = key.trim_end_matches(BLANK);
             if !KNOWN.contains(&key) || found.iter().any(|(k, _)| *k == key) {
-                return refuse("a key given twice, or one that the plain model does not have");
+                return refuse("a key given twice, or one that no model here has");
             }
             match value(rest.trim_start_matches(BLANK)) {
                 Some((value, tail)) if tail.is_empty() || tail.trim_start_matches(BLANK).starts_with('#') => found.push((key, value)),

@@ -131,7 +131,7 @@ pub(super) fn certify(
             text.claim("upper", "<=", &b.upper);
             text.claim("gap", "<=", &b.gap);
             text.claim("within-class", "<=", &b.collapse.within_class);
-            text.claim("self-duality", "<=", &b.collapse.self_duality);
+            text.claim("alignment", "<=", &b.collapse.self_duality);
             text.claim("fit", "<=", &b.collapse.fit);
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
