@@ -81,9 +81,12 @@ fn on_spheres(problem: &Problem, point: &Point, direction: &Point) -> (Point, Po
 /// second derivative of f is that along the geodesic, <v, Hess f v>.
 #[test]
 fn derivatives_are_those_of_the_projected_objective() {
-    for (labels, dim, temperature, seed) in
-        [(balanced(3, 2), 4, "3", 1), ("class_counts = [3, 1, 2, 1]".to_owned(), 2, "0.7", 5), (balanced(2, 3), 1, "2", 9), (balanced(11, 2), 12, "5.5", 13)]
-    {
+    for (labels, dim, temperature, seed) in [
+        (balanced(3, 2), 4, "3", 1),
+        ("class_counts = [3, 1, 2, 1]".to_owned(), 2, "0.7", 5),
+        (balanced(2, 3), 1, "2", 9),
+        (balanced(11, 2), 12, "5.5", 13),
+    ] {
         let problem = Problem::from_toml(&file(&labels, dim, temperature)).unwrap();
         let (x, v) = on_spheres(&problem, &random_point(&problem, seed), &random_point(&problem, seed + 1));
         let at = evaluate(&problem, &x).unwrap();
@@ -136,7 +139,9 @@ fn a_zero_row_has_no_direction() {
     let start = SolveOptions { start: Start::Point(zero), ..Default::default() };
     let refused = minimise(&problem, &start, &mut |_| {}).unwrap_err();
     assert_eq!(refused.to_string(), "start: row 1 of W has no direction on the sphere: it is zero or not finite");
-    for options in [SolveOptions { method: Method::Lbfgs, ..Default::default() }, SolveOptions { start: Start::Spectral, ..Default::default() }] {
+    for options in
+        [SolveOptions { method: Method::Lbfgs, ..Default::default() }, SolveOptions { start: Start::Spectral, ..Default::default() }]
+    {
         assert!(matches!(minimise(&problem, &options, &mut |_| {}), Err(SolveError::Unsupported(_))));
     }
 }

@@ -19,8 +19,7 @@ pub(super) fn psd_factor(diagonal: &[Rational], gram: &Dyadic, shrink: u32, bits
     if dominant(diagonal, gram, &empty) {
         return Some(empty);
     }
-    let l =
-        if k > CHOLESKY_MAX { spectral_factor(diagonal, gram, shrink)? } else { cholesky_factor(diagonal, gram, shrink, bits)? };
+    let l = if k > CHOLESKY_MAX { spectral_factor(diagonal, gram, shrink)? } else { cholesky_factor(diagonal, gram, shrink, bits)? };
     dominant(diagonal, gram, &l).then_some(l)
 }
 
@@ -90,13 +89,8 @@ fn spectral_factor(diagonal: &[Rational], gram: &Dyadic, shrink: u32) -> Option<
     let gram = gram.to_f64();
     let (values, u) = eigh(Mat::from_fn(k, k, |i, j| if i == j { diagonal[i] } else { 0.0 } - gram[(i, j)]).as_ref())?;
     let margin = largest * 2f64.powi(1 - shrink as i32);
-    let columns: Vec<(usize, f64)> = values
-        .iter()
-        .map(|&v| v - margin)
-        .enumerate()
-        .filter(|&(_, gap)| gap > 16.0 * margin)
-        .map(|(i, gap)| (i, gap.sqrt()))
-        .collect();
+    let columns: Vec<(usize, f64)> =
+        values.iter().map(|&v| v - margin).enumerate().filter(|&(_, gap)| gap > 16.0 * margin).map(|(i, gap)| (i, gap.sqrt())).collect();
     let exp = (largest.sqrt().log2().floor() as i32) - 56;
     let unit = 2f64.powi(exp);
     let m = (0..k).flat_map(|i| columns.iter().map(move |&(j, scale)| (i, j, scale)));

@@ -251,7 +251,7 @@ pub fn certify(
 /// The plain model with a loss the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     let plain = Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain and the sphere model)"),
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain model and the sphere model)"),
         PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse and ce)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
     })?;

@@ -2,6 +2,7 @@
 //! solver did not converge, 2 bad usage or bad input.
 
 mod certify;
+mod classifier;
 mod flags;
 mod npz;
 mod problem;
@@ -37,6 +38,8 @@ enum Command {
     Solve(solve::Args),
     /// Say what a point is, and write the certificate that proves it
     Certify(certify::Args),
+    /// Least-squares classifier of features (continual learning)
+    Classifier(classifier::Args),
 }
 
 /// What ends a command early.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Solve(args) => solve::run(&args),
         Command::Certify(args) => certify::run(&args),
+        Command::Classifier(args) => classifier::run(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

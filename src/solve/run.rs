@@ -122,7 +122,8 @@ pub fn minimise_observed(
     let objective = Objective::new(problem, options.threads)?;
     let sphere = matches!(problem.model, Model::Sphere { .. });
     if sphere && (options.method == Method::Lbfgs || options.start == Start::Spectral) {
-        let what = "L-BFGS and the spectral start do not cover the sphere model; use the trust-region method from a random start or a point";
+        let what =
+            "L-BFGS and the spectral start do not cover the sphere model; use the trust-region method from a random start or a point";
         return Err(SolveError::Unsupported(what.into()));
     }
     let mut x = match &options.start {

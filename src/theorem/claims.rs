@@ -17,7 +17,7 @@ pub struct Claim {
     pub check: fn(&Instance) -> Outcome,
 }
 
-type Outcome = (Option<Float>, Finding);
+pub(super) type Outcome = (Option<Float>, Finding);
 
 /// Digits that closed-form evidence may lose to conditioning: values, gaps and gradients must vanish to D − 10 digits.
 const LOST_DIGITS: u32 = 10;
@@ -28,7 +28,7 @@ const F64_STRUCTURE: f64 = 1e-6;
 /// A start counts as having attained the value within this relative distance; other local minima are farther by orders of magnitude.
 const ATTAINED: f64 = 1e-12;
 
-fn undecided(why: &str) -> Outcome {
+pub(super) fn undecided(why: &str) -> Outcome {
     (None, Finding::Undecided(why.into()))
 }
 

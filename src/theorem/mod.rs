@@ -6,6 +6,7 @@ mod identity;
 mod instance;
 mod ledger;
 mod registry;
+mod sphere;
 
 pub use claims::Claim;
 pub use instance::{Instance, Prediction};

@@ -3,6 +3,7 @@
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
 use super::extended::LOWER_BOUND;
 use super::identity;
+use super::sphere::STRICT_SADDLES;
 use super::{Prediction, Theorem, Trust};
 use crate::closed_form::closed_form;
 use crate::problem::Problem;
@@ -26,6 +27,10 @@ fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &str, lambda_
 
 fn deep(model: &str, labels: &str, dim: u32, lambdas: &str) -> String {
     format!("model = \"{model}\"\nloss = \"mse\"\n{labels}\ndim = {dim}\nlambdas = [{lambdas}]\n")
+}
+
+fn sphere(labels: &str, dim: u32, temperature: &str) -> String {
+    format!("model = \"sphere\"\nloss = \"ce\"\n{labels}\ndim = {dim}\ntemperature = \"{temperature}\"\n")
 }
 
 fn classes(k: u32, n: u32) -> String {
@@ -124,6 +129,24 @@ pub fn registry() -> Vec<Theorem> {
                 plain("ce", "free", &classes(2, 4), 1, "0.02", "0.03"),
                 plain("ce", "none", &classes(10, 2), 12, "0.002", "0.003"),
                 plain("ce", "none", &classes(4, 1), 5, "0.5", "0.5"),
+            ],
+            predict,
+        },
+        Theorem {
+            id: "sphere-simplex-etf",
+            statement: "Cross-entropy of tau W H, rows of W and columns of H of length one, balanced, d >= K - 1: the minimum is \
+                        log(1 + (K-1) exp(-tau K/(K-1))), attained at h_{k,i} = w_k, a simplex ETF; for d > K every other critical point is a \
+                        strict saddle.",
+            source: "Yaras et al., NeurIPS 2022 (arXiv 2209.09211)",
+            hypotheses: "sphere model, ce, balanced, d >= K - 1 (d > K for the landscape)",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, SIMPLEX, OPTIMALITY, NUMERICAL, STRUCTURE, STRICT_SADDLES],
+            problems: vec![
+                sphere(&classes(4, 10), 6, "3"),
+                sphere(&classes(2, 3), 3, "0.5"),
+                sphere(&classes(3, 2), 5, "8"),
+                sphere(&classes(10, 3), 12, "1"),
             ],
             predict,
         },

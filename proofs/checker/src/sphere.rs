@@ -167,9 +167,8 @@ impl<'a> Sphere<'a> {
     /// x'' at the rounded vectors, transposed.
     fn bending(&self, u: &Mat, v: &Mat) -> Result<Mat, Fail> {
         let (products, cosines) = (v.product(u)?, self.h.product(&self.w)?);
-        let squares = |x: &Mat| -> Vec<Dyadic> {
-            (0..x.rows).map(|i| Dyadic { m: x.row(i).iter().map(|m| m * m).sum(), e: 2 * x.e }).collect()
-        };
+        let squares =
+            |x: &Mat| -> Vec<Dyadic> { (0..x.rows).map(|i| Dyadic { m: x.row(i).iter().map(|m| m * m).sum(), e: 2 * x.e }).collect() };
         let (us, vs) = (squares(u), squares(v));
         let e = products.e.min(2 * u.e).min(2 * v.e) + cosines.e;
         room(products.m.len(), (products.e.max(2 * u.e).max(2 * v.e) - e).unsigned_abs())?;

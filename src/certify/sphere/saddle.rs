@@ -16,12 +16,7 @@ const NEGLIGIBLE_SHIFT: u32 = 20;
 const EXPLICIT_MAX: usize = 1024;
 
 /// A direction and its curvature, proved to be negative; `None` when none was found.
-pub(super) fn find(
-    problem: &Problem,
-    units: &Units<'_>,
-    state: &State<'_>,
-    residual: &(Dyadic, f64),
-) -> Option<(ExactPoint, Ball)> {
+pub(super) fn find(problem: &Problem, units: &Units<'_>, state: &State<'_>, residual: &(Dyadic, f64)) -> Option<(ExactPoint, Ball)> {
     let (k, n) = (units.plain.k, units.plain.n);
     let (m, scale) = multiplier_matrix(units, state, &residual.0);
     let verified = |direction: Point| {

@@ -120,9 +120,7 @@ impl<'a> Units<'a> {
         let at = |x: Rational, exp: i32| scaled(Integer::from(1), exp) * x / &samples;
         let bent = self.ball(&at(bent, r.exp + state.z.exp), state);
         let rounding = Rational::from_f64(*units)? * at(weight, r.exp + state.z.exp);
-        let moved = (Rational::from(self.tau * self.tau) + self.tau)
-            * (60u32 * self.eta() + 100u32 * self.delta.clone())
-            * &norm;
+        let moved = (Rational::from(self.tau * self.tau) + self.tau) * (60u32 * self.eta() + 100u32 * self.delta.clone()) * &norm;
         let slack = self.ball(&(rounding + moved), state);
         Some((&(&first - &bent) + &slack, norm))
     }

@@ -260,7 +260,8 @@ mod tests {
                 let entry = |i: usize| ((Integer::from(1) << bits) - 1 - 3 * i as u32) * if i % 3 == 0 { -1 } else { 1 };
                 (0..count).map(entry).collect()
             };
-            let (a, b) = (Dyadic { rows: 2, cols: 5, exp: 3, m: entries(bits_a, 10) }, Dyadic { rows: 3, cols: 5, exp: -9, m: entries(bits_b, 15) });
+            let (a, b) =
+                (Dyadic { rows: 2, cols: 5, exp: 3, m: entries(bits_a, 10) }, Dyadic { rows: 3, cols: 5, exp: -9, m: entries(bits_b, 15) });
             let product = rows_times_rows(&a, &b);
             assert_eq!((product.rows, product.cols, product.exp), (2, 3, -6));
             for (i, j) in (0..2).flat_map(|i| (0..3).map(move |j| (i, j))) {
