@@ -20,11 +20,11 @@ pub struct Claim {
 pub(super) type Outcome = (Option<Float>, Finding);
 
 /// Digits that closed-form evidence may lose to conditioning: values, gaps and gradients must vanish to D − 10 digits.
-const LOST_DIGITS: u32 = 10;
+pub(super) const LOST_DIGITS: u32 = 10;
 /// A certified gap at f64 level: gradient norm 1e-12 leaves less (second order in it, plus rounding of the dual at 2^-50).
 const F64_GAP_DIGITS: u32 = 12;
 /// Structure of an f64 minimiser: gradient norm 1e-12 over the smallest curvature of the grid's problems (1e-4), with room.
-const F64_STRUCTURE: f64 = 1e-6;
+pub(super) const F64_STRUCTURE: f64 = 1e-6;
 /// A start counts as having attained the value within this relative distance; other local minima are farther by orders of magnitude.
 const ATTAINED: f64 = 1e-12;
 
@@ -37,7 +37,7 @@ fn up(ball: &Ball) -> Float {
 }
 
 /// Proved when the enclosed deviation is at most the limit, refuted when certainly above.
-fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
+pub(super) fn bounded(deviation: &Ball, limit: &Rational, what: &str) -> Outcome {
     let deviation = deviation.abs();
     let finding = match (deviation.upper_rational(), deviation.lower_rational()) {
         (Some(high), _) if high <= *limit => Finding::Proved,

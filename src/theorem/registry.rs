@@ -1,6 +1,7 @@
 //! Every registered theorem.
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
+use super::classifier::{OWN, OWN_MEASURED, RIDGE};
 use super::extended::LOWER_BOUND;
 use super::identity;
 use super::sphere::STRICT_SADDLES;
@@ -178,6 +179,24 @@ pub fn registry() -> Vec<Theorem> {
             problems: vec![
                 deep("deep-relu", &classes(4, 5), 8, "\"0.002\", \"0.003\", \"0.005\""),
                 deep("deep-relu", &classes(3, 2), 6, "\"0.01\", \"0.01\", \"0.01\""),
+            ],
+            predict,
+        },
+        Theorem {
+            id: "least-squares-classifier",
+            statement: "The ridge minimiser of features with means M, mean mu and covariance S_T is W = diag(n_k/N) (M - mu 1^T)^T (S_T + lambda I)^-1, \
+                        b = n_k/N - W mu (free bias), and diag(n_k/N) M^T (S_T + mu mu^T + lambda I)^-1 without; at a critical point of the model \
+                        with lambda = lambda_W it is the model's own W.",
+            source: "Harun and Kanan, 2025, least-squares initialisation for continual learning",
+            hypotheses: "plain model, mse, bias none or free, any class sizes, lambda > 0",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![RIDGE, OWN, OWN_MEASURED],
+            problems: vec![
+                plain("mse", "free", &classes(3, 4), 4, "0.02", "0.01"),
+                plain("mse", "none", &classes(4, 2), 5, "0.01", "0.02"),
+                plain("mse", "none", "class_counts = [7, 5, 2, 1]", 4, "0.01", "0.02"),
+                plain("mse", "free", "class_counts = [4, 2, 1]", 3, "0.01", "0.02"),
             ],
             predict,
         },
