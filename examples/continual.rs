@@ -97,14 +97,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Class means scaled to the size of the trained rows.
         let means = Mat::from_fn(all, DIM, mean);
         let size = |k: usize| typical / means.row(k).norm_l2();
-        let starts: [(&str, &dyn Fn(usize, usize) -> f64, &dyn Fn(usize) -> f64); 3] = [
-            ("least squares", &|k, j| formula.0[(k, j)], &|k| formula.1[k]),
-            ("class means", &|k, j| size(k) * means[(k, j)], &|_| 0.0),
-            ("random", &|k, j| random[(k, j)], &|_| 0.0),
-        ];
-        for (name, row, bias) in starts {
-            let w = Mat::from_fn(all, DIM, |k, j| if k < old { trained.0[(k, j)] } else { row(k, j) });
-            let b = (0..all).map(|k| if k < old { trained.1[k] } else { bias(k) }).collect();
+        let scaled = Mat::from_fn(all, DIM, |k, j| size(k) * means[(k, j)]);
+        let starts: [(&str, Classifier); 3] =
+            [("least squares", formula), ("class means", (scaled, vec![0.0; all])), ("random", (random, vec![0.0; all]))];
+        for (name, (rows, biases)) in starts {
+            let w = Mat::from_fn(all, DIM, |k, j| if k < old { trained.0[(k, j)] } else { rows[(k, j)] });
+            let b = (0..all).map(|k| if k < old { trained.1[k] } else { biases[k] }).collect();
             let start: Classifier = (w, b);
             let (initial, rise) = (loss(&now, &start, 0, all), loss(&now, &start, 0, old) - old_loss);
             let steps = steps(&now, start, ridge, target.objective, scale);

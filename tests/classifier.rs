@@ -36,10 +36,8 @@ fn direct(h: &[Vec<Rational>], labels: &[usize], classes: usize, lambda: &Ration
             a.swap(p, swap);
             for i in p + 1..size {
                 let factor = Rational::from(&a[i][p] / &a[p][p]);
-                for j in p..=size {
-                    let step = Rational::from(&factor * &a[p][j]);
-                    a[i][j] -= step;
-                }
+                let (above, below) = a.split_at_mut(i);
+                below[0].iter_mut().zip(&above[p]).for_each(|(x, y)| *x -= Rational::from(&factor * y));
             }
         }
         let mut x = vec![Rational::new(); size];
@@ -172,7 +170,8 @@ fn the_command_writes_the_classifier() {
 fn the_command_refuses_bad_features() {
     let desk = Desk::new();
     let features = || doubles(3, 2, true, cli_support::wavy);
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, &str)> = vec![
+    type Members = Vec<(&'static str, Vec<u8>)>;
+    let cases: Vec<(&str, Members, &str)> = vec![
         ("a", vec![("features", features())], "`labels`: missing"),
         ("b", vec![("labels", labels(&[0, 1, 1]))], "`features`: missing"),
         ("c", vec![("features", features()), ("labels", labels(&[0, 1]))], "one label for each row"),

@@ -156,7 +156,7 @@ fn bounds(units: &Units<'_>, dual: &SphereDual, objective: &Ball, precision: u32
     let upper = Ball::from_rational(&(objective.upper_rational()? + &slack), width).upper();
     let gap = round_up(&(upper.to_rational()? - lower.to_rational()?));
     let largest = (0..plain.k).map(|k| dual.c.rational(k, 0) / Integer::from(plain.counts[k])).max()?;
-    let deviation: Float = round_up(&(Rational::from(2u32 * gap.to_rational()?) * largest));
+    let deviation: Float = round_up(&(2u32 * gap.to_rational()? * largest));
     let collapse = Collapse { within_class: deviation.clone(), self_duality: deviation, fit: gap.clone() };
     Some(Bounds { lower, upper, gap, collapse })
 }

@@ -257,7 +257,7 @@ mod tests {
     fn products_are_exact_at_every_size() {
         for (bits_a, bits_b) in [(1, 1), (53, 53), (63, 63), (64, 64), (100, 60), (120, 170), (400, 53), (2000, 2000)] {
             let entries = |bits: u32, count: usize| -> Vec<Integer> {
-                let entry = |i: usize| ((Integer::from(1) << bits) - 1 - 3 * i as u32) * if i % 3 == 0 { -1 } else { 1 };
+                let entry = |i: usize| ((Integer::from(1) << bits) - 1 - 3 * i as u32) * if i.is_multiple_of(3) { -1 } else { 1 };
                 (0..count).map(entry).collect()
             };
             let (a, b) =
