@@ -63,5 +63,27 @@ fn solves(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, derivatives, solves);
+/// The sphere model, gradient norm on the product of spheres.
+fn spheres(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sphere");
+    group.sample_size(10);
+    for (classes, dim, per_class) in sizes() {
+        let file = format!(
+            "model = 'sphere'\nloss = 'ce'\nclasses = {classes}\nper_class = {per_class}\ndim = {}\ntemperature = '5'",
+            dim.max(classes + 1)
+        );
+        let p = Problem::from_toml(&file).expect("a valid problem");
+        let options = SolveOptions { tol: 1e-8, ..Default::default() };
+        group.bench_function(BenchmarkId::new("trust region", format!("K={classes}")), |b| {
+            b.iter(|| {
+                let solution = minimise(&p, &options, &mut |_| {}).expect("covered");
+                assert!(solution.gradient_norm <= 1e-8);
+                solution.objective
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, derivatives, solves, spheres);
 criterion_main!(benches);

@@ -12,6 +12,8 @@ pub mod metrics;
 
 pub mod closed_form;
 
+pub mod classifier;
+
 pub mod solve;
 
 pub mod certify;

@@ -187,6 +187,22 @@ fn without_a_certificate_both_carries_on() {
 }
 
 #[test]
+fn the_sphere_model_has_closed_form_minimiser_and_certificate() {
+    let run = solve(&format!("{} --json", example("sphere")));
+    let v = run.json();
+    assert_eq!(run.code, 0);
+    assert_eq!(v["closed_form"]["f_star"], "0.0534904497059335");
+    assert_eq!((&v["numerical"]["status"], &v["numerical"]["objective"]), (&"converged".into(), &"0.0534904497059335".into()));
+    assert_eq!(v["certificate"]["verdict"], "global-minimum");
+    // Below d = K - 1 no simplex fits: solved, with the closed form not available and the bound not attained.
+    let flags = "--model sphere --loss ce --classes 5 --per-class 2 --dim 2 --temperature 1 --json";
+    let v = solve(flags).json();
+    assert_eq!((&v["closed_form"]["available"], &v["certificate"]["verdict"]), (&false.into(), &"near-minimum".into()));
+    assert!(solve(&format!("{flags} --method lbfgs")).refusal().contains("sphere"));
+    assert!(solve(&format!("{flags} --start spectral")).refusal().contains("sphere"));
+}
+
+#[test]
 fn threads_change_nothing_but_the_seconds() {
     let run = |threads: u32| {
         let mut v = solve(&format!("{} --json --digits 30 --threads {threads}", example("ce_k100"))).json();

@@ -186,9 +186,6 @@ fn bad_requests_are_typed_errors() {
         assert!(evaluate(&problem, &wrong).is_err());
         assert!(matches!(fails(point(wrong)), SolveError::Start(_)));
     }
-    let sphere = "model = 'sphere'\nloss = 'ce'\nclasses = 3\nper_class = 2\ndim = 4\ntemperature = '3'";
-    let sphere = Problem::from_toml(sphere).unwrap();
-    assert!(matches!(minimise(&sphere, &SolveOptions::default(), &mut |_| {}), Err(SolveError::Unsupported(_))));
     let huge = plain("mse", "none", &[1_000_000_000; 2], 1_000_000, 0.1, 0.1);
     assert!(matches!(minimise(&huge, &SolveOptions::default(), &mut |_| {}), Err(SolveError::Spec(_))));
 }

@@ -8,7 +8,8 @@ use faer::Mat;
 use rayon::prelude::*;
 use rug::{Float, Integer, Rational, float::Round};
 
-use crate::linalg::{eigh, thin_svd};
+use super::factor::{CHOLESKY_MAX, psd_factor};
+use crate::linalg::thin_svd;
 use crate::problem::exact::{Plain, rows_times_rows, scaled};
 use crate::problem::{Bias, Dyadic};
 use crate::scalar::Ball;
@@ -19,10 +20,6 @@ pub(super) struct Dual {
     pub l: Dyadic,
     pub lower: Ball,
 }
-
-/// Above this many classes the proof factor comes from a double-precision eigendecomposition, below from a Cholesky
-/// factorization at a precision that makes its rounding invisible.
-pub(super) const CHOLESKY_MAX: usize = 256;
 
 /// Share of the prior mixed in beyond what makes T + R nonnegative: far above f64 rounding, far below what a bound shows.
 const PRIOR_ROOM: f64 = 1e-12;
@@ -75,7 +72,7 @@ fn to_f64(plain: &Plain, means: &[Float]) -> Mat<f64> {
     Mat::from_fn(plain.k, c, |i, j| means[i * c + j].to_f64())
 }
 
-fn from_f64(m: &Mat<f64>) -> Vec<Float> {
+pub(super) fn from_f64(m: &Mat<f64>) -> Vec<Float> {
     (0..m.nrows()).flat_map(|i| (0..m.ncols()).map(move |j| (i, j))).map(|(i, j)| Float::with_val(53, m[(i, j)])).collect()
 }
 
@@ -239,7 +236,7 @@ pub(super) fn given(plain: &Plain, r: Dyadic, shrink: u32, bits: u32) -> Option<
         }
     }
     let gram = rows_times_rows(&weighted(plain, &r), &r);
-    let l = factor(&plain.radius_squared(), &gram, shrink, bits)?;
+    let l = psd_factor(&vec![plain.radius_squared(); plain.k], &gram, shrink, bits)?;
     let lower = lower_bound(plain, &r, bits + 64);
     Some(Dual { r, l, lower })
 }
@@ -250,7 +247,7 @@ fn weighted(plain: &Plain, r: &Dyadic) -> Dyadic {
     Dyadic { m, ..*r }
 }
 
-fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
+pub(super) fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
     let m = r.iter().map(|x| {
         let scaled = Float::with_val(x.prec() + shrink + 8, x - Float::with_val(x.prec() + shrink + 8, x >> shrink)) >> exp;
         scaled.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(m, _)| m)
@@ -308,95 +305,6 @@ fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
         }
     }
     Some(r)
-}
-
-/// L with ρ I − Γ − L Lᵀ diagonally dominant for the radius ρ and the Gram matrix Γ, or `None`.
-pub(super) fn factor(radius: &Rational, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
-    let k = gram.rows;
-    let empty = Dyadic { rows: k, cols: 0, exp: 0, m: vec![] };
-    if dominant(radius, gram, &empty) {
-        return Some(empty);
-    }
-    let l = if k > CHOLESKY_MAX { spectral_factor(radius, gram, shrink)? } else { cholesky_factor(radius, gram, shrink, bits)? };
-    dominant(radius, gram, &l).then_some(l)
-}
-
-/// Diagonal dominance of N² μ² I − R D Rᵀ − L Lᵀ, exactly (the checker's predicate P1).
-pub(super) fn dominant(radius: &Rational, gram: &Dyadic, l: &Dyadic) -> bool {
-    let k = gram.rows;
-    let mut exp = gram.exp.min(2 * l.exp);
-    let mut a = gram.clone().aligned(exp);
-    if l.cols > 0 {
-        let ll = rows_times_rows(l, l).aligned(exp);
-        a.m.iter_mut().zip(&ll.m).for_each(|(x, y)| *x += y);
-    }
-    if exp > -64 {
-        a = a.aligned(-64);
-        exp = -64;
-    }
-    // floor(N² μ² 2^-exp): rounding the diagonal down can only make the test stricter.
-    let diagonal = Rational::from(radius << exp.unsigned_abs()).floor();
-    let diagonal = diagonal.numer();
-    (0..k).all(|i| {
-        let row = &a.m[i * k..(i + 1) * k];
-        let off: Integer = row.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, x)| x.clone().abs()).sum();
-        Integer::from(diagonal - &row[i]) >= off
-    })
-}
-
-/// Cholesky factor of N² μ² (1 − 2^-shrink) I − R D Rᵀ: the diagonal held back covers its rounding.
-fn cholesky_factor(radius: &Rational, gram: &Dyadic, shrink: u32, bits: u32) -> Option<Dyadic> {
-    let k = gram.rows;
-    let log_k = usize::BITS - k.leading_zeros();
-    let precision = (shrink.max(bits) + 2 * log_k + 64).max(128);
-    let radius = Float::with_val(precision, radius);
-    let held_back = Float::with_val(precision, &radius >> shrink);
-    let diagonal = Float::with_val(precision, &radius - &held_back);
-    let mut l = vec![Float::new(precision); k * k];
-    for j in 0..k {
-        for i in j..k {
-            let mut sum = -(Float::with_val(precision, &gram.m[i * k + j]) << gram.exp);
-            if i == j {
-                sum += &diagonal;
-            }
-            for t in 0..j {
-                sum -= &l[i * k + t] * &l[j * k + t];
-            }
-            if i == j {
-                if sum <= 0 {
-                    return None;
-                }
-                l[j * k + j] = sum.sqrt();
-            } else {
-                l[i * k + j] = sum / &l[j * k + j];
-            }
-        }
-    }
-    // Rounding L to the grid 2^e moves a row of L Lᵀ by at most 2 K² N μ 2^e in all; keep that below half of what was held back.
-    let size = radius.sqrt().get_exp().unwrap_or(0);
-    let exp = size - (shrink + 2 * log_k + 6) as i32;
-    let m = l.into_iter().map(|x| (x >> exp).to_integer_round(Round::Nearest).map(|(m, _)| m)).collect::<Option<_>>()?;
-    Some(Dyadic { rows: k, cols: k, exp, m })
-}
-
-/// One column sqrt(N² μ² − σ²) u per eigenvector u of R D Rᵀ whose eigenvalue σ² stays clear of N² μ².
-fn spectral_factor(radius: &Rational, gram: &Dyadic, shrink: u32) -> Option<Dyadic> {
-    let k = gram.rows;
-    let radius = radius.to_f64();
-    let (values, u) = eigh(gram.to_f64().as_ref())?;
-    let margin = radius * 2f64.powi(1 - shrink as i32);
-    let columns: Vec<(usize, f64)> = values
-        .iter()
-        .map(|&v| radius - v - margin)
-        .enumerate()
-        .filter(|&(_, gap)| gap > 16.0 * margin)
-        .map(|(i, gap)| (i, gap.sqrt()))
-        .collect();
-    let exp = (radius.sqrt().log2().floor() as i32) - 56;
-    let unit = 2f64.powi(exp);
-    let m = (0..k).flat_map(|i| columns.iter().map(move |&(j, scale)| (i, j, scale)));
-    let m = m.map(|(i, j, scale)| Integer::from_f64((u[(i, j)] * scale / unit).round())).collect::<Option<Vec<_>>>()?;
-    Some(Dyadic { rows: k, cols: columns.len(), exp, m })
 }
 
 /// The bound R proves: MSE `−(1/2N) Σ n_g ‖r_g‖² − (1/N) Σ n_g <t_g, r_g> − β`, CE and its kin

@@ -3,7 +3,7 @@
 use faer::Mat;
 use rug::{Float, Integer, Rational};
 
-use super::{CertifyError, dual};
+use super::{CertifyError, dual, factor::psd_factor};
 use crate::linalg::thin_svd;
 use crate::problem::exact::{logits, rows_times_rows, scaled};
 use crate::problem::loss::ConvexLoss;
@@ -116,7 +116,7 @@ fn shrunk(problem: &Problem, radius: &Rational, loss: &dyn ConvexLoss, g: &Mat<f
             }
         }
         let beta = Ball::from_rational(&(beta * scaled(Integer::from(1), 2 * g.exp)), PRECISION);
-        dual::factor(radius, &rows_times_rows(&g, &g), s, F64_BITS)?;
+        psd_factor(&vec![radius.clone(); g.rows], &rows_times_rows(&g, &g), s, F64_BITS)?;
         let bound = (0..g.cols).fold(-beta, |sum, i| &sum - &loss.conjugate(&column(&g, i), i));
         bound.is_finite().then_some(bound)
     })

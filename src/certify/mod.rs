@@ -6,12 +6,14 @@
 
 mod distances;
 mod dual;
+mod factor;
 mod focal;
 mod identity;
 mod inertia;
 mod loss_bounds;
 mod objective;
 mod saddle;
+mod sphere;
 mod writer;
 
 pub use distances::mean_distances;
@@ -23,7 +25,7 @@ use rug::{Float, Integer, Rational};
 
 use crate::problem::exact::State;
 use crate::problem::exact::{Plain, PlainError, scaled};
-use crate::problem::{ExactPoint, Problem, SpecError};
+use crate::problem::{ExactPoint, Model, Problem, SpecError};
 use crate::scalar::Ball;
 use writer::Writer;
 
@@ -77,9 +79,9 @@ impl Verdict {
 /// Certified upper bounds on a point's distance to collapse, consequences of its gap g (the collapse identity).
 #[derive(Debug, Clone)]
 pub struct Collapse {
-    /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N).
+    /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N). Sphere: <= 2 g / min b.
     pub within_class: Float,
-    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix.
+    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix. Sphere: (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
     pub self_duality: Float,
     /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy.
     pub fit: Float,
@@ -134,15 +136,19 @@ pub enum CertifyError {
 /// `f(W,H,b) >= −L*(G) − ‖G 1‖²/(2 λ_b)` for all points of the problem, at every d; the objective at `point` is exact (MSE) or
 /// enclosed (cross-entropy).
 ///
+/// Sphere: the point is the radial projection of its rows of W and columns of H, and the bound is
+/// `−L*(G) − (Σ α_k + Σ β_i)/2` with [[diag α, τ G], [τ Gᵀ, diag β]] positive semidefinite (proofs/FORMAT.md, sphere).
+///
 /// Hypotheses: the plain model with MSE, cross-entropy or label smoothing, or the multi-label model; any class sizes or tag sets, bias
-/// and d. `problem_file` are the bytes the certificate
+/// and d; the sphere model. `problem_file` are the bytes the certificate
 /// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
 /// Shapes: W (K,d), H (d,N), b (K,1).
 ///
 /// # Errors
 /// [`CertifyError`] for other models and losses, points of the wrong shape, and sizes beyond memory.
 ///
-/// Source: the collapse identity and the strict-saddle dichotomy (Zhu et al. 2021; Zhou et al. 2022; Tirer and Bruna 2022).
+/// Source: the collapse identity and the strict-saddle dichotomy (Zhu et al. 2021; Zhou et al. 2022; Tirer and Bruna 2022; Yaras et
+/// al. 2022 for the sphere).
 ///
 /// ```
 /// use ufm::{certify::{CertifyOptions, Verdict, certify}, problem::{Point, Problem}};
@@ -159,6 +165,9 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
+    if let Model::Sphere { temperature } = &problem.model {
+        return sphere::certify(problem, temperature, problem_file, point, options);
+    }
     if matches!(problem.loss, crate::problem::Loss::Focal { .. }) {
         return focal::certify(problem, point, options);
     }
@@ -286,7 +295,7 @@ fn tight(problem: &Problem) -> bool {
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain and multi-label models)"),
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain, multi-label and sphere models)"),
         PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse, ce, label-smoothing and pick-all-labels)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
     })
@@ -306,7 +315,7 @@ fn working_bits(digits: u32) -> u32 {
 /// Fractional bits of the checker's own exponentials and logarithms; few enough for machine integers when K is large and the
 /// digits asked are a double's.
 fn checker_precision(plain: &Plain, bits: u32) -> u32 {
-    if plain.k > dual::CHOLESKY_MAX && bits <= 80 { 60 } else { bits + 24 }
+    if plain.k > factor::CHOLESKY_MAX && bits <= 80 { 60 } else { bits + 24 }
 }
 
 /// A bound on what the checker's rounding at `precision` fractional bits may move a bound: 64 K + 1024 units for each unit of target
@@ -374,7 +383,7 @@ fn best_dual(
     let good = |dual: &dual::Dual| (objective - &dual.lower).upper_rational().is_some_and(|gap| gap <= options.gap_tol);
     let mut found = None;
     let reach = (-log_gradient).clamp(0, bits as i32) as u32;
-    if reach > 64 && plain.k <= dual::CHOLESKY_MAX {
+    if reach > 64 && plain.k <= factor::CHOLESKY_MAX {
         found = dual::from_means(plain, means, bits);
         if found.as_ref().is_some_and(good) {
             return found;

@@ -8,7 +8,8 @@ use crate::problem::{Dyadic, ExactPoint, Loss, Model, Problem};
 use crate::scalar::Ball;
 
 /// f at an exact point, enclosed to about `bits` bits: exact then rounded once for MSE (plain, deep linear, deep ReLU), enclosed for
-/// cross-entropy, its kin and the focal loss. `None` for wrong shapes, and cross-entropy logits beyond 2^40.
+/// cross-entropy, its kin and the focal loss (sphere: at the radial projection). `None` for wrong shapes, and cross-entropy logits beyond
+/// 2^40.
 pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
     if matches!(problem.loss, Loss::Focal { .. }) {
         let size = |x: &Dyadic| (x.rows, x.cols);
@@ -26,8 +27,8 @@ pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Bal
             super::check_shapes(&plain, point).ok()?;
             Some(State::new(&plain, point, bits)?.objective())
         }
+        Model::Sphere { temperature } => super::sphere::objective(problem, temperature, point, bits),
         Model::DeepLinear { .. } | Model::DeepRelu { .. } => Some(Ball::from_rational(&Deep::new(problem, point)?.objective(), bits)),
-        _ => None,
     }
 }
 

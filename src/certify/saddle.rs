@@ -60,9 +60,10 @@ fn explicit(plain: &Plain, point: &Point, means: &[Float]) -> Option<Point> {
 }
 
 /// Lanczos with full reorthogonalisation on the Hessian of f, from a fixed dense start; deterministic.
-fn lanczos(problem: &Problem, point: &Point) -> Option<Point> {
+pub(super) fn lanczos(problem: &Problem, point: &Point) -> Option<Point> {
     let mut objective = Objective::new(problem, None).ok()?;
-    let x = objective.layout().flatten(point).ok()?;
+    let mut x = objective.layout().flatten(point).ok()?;
+    objective.retract(&mut x).ok()?;
     let size = x.len();
     let mut next = vec![0.0; size];
     objective.value_gradient(&x, &mut next);
@@ -70,6 +71,7 @@ fn lanczos(problem: &Problem, point: &Point) -> Option<Point> {
     let steps = LANCZOS_STEPS.min(size);
     // A start without structure: fractional parts of multiples of the golden ratio.
     let mut q: Vec<f64> = (0..size).map(|i| ((i as f64 + 1.0) * 0.618_033_988_749_894_9).fract() - 0.5).collect();
+    objective.project(&x, &mut q);
     normalise(&mut q)?;
     let (mut basis, mut alpha, mut beta) = (vec![q], vec![], vec![]);
     loop {

@@ -2,6 +2,7 @@
 //! solver did not converge, 2 bad usage or bad input.
 
 mod certify;
+mod classifier;
 mod flags;
 mod metrics;
 mod problem;
@@ -39,6 +40,8 @@ enum Command {
     Certify(certify::Args),
     /// Measure neural collapse of features, layer by layer, with error bounds
     Metrics(metrics::Args),
+    /// Least-squares classifier of features (continual learning)
+    Classifier(classifier::Args),
 }
 
 /// What ends a command early.
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Solve(args) => solve::run(&args),
         Command::Certify(args) => certify::run(&args),
         Command::Metrics(args) => metrics::run(&args),
+        Command::Classifier(args) => classifier::run(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

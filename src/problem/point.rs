@@ -190,6 +190,18 @@ impl Point {
         Ok(Point { factors, h, b })
     }
 
+    /// Writes a classifier alone: `W` (K,d) and, when there is one, `b` (K,).
+    ///
+    /// # Errors
+    /// As [`Point::write_npz`].
+    pub fn write_classifier(path: &Path, w: &Mat<f64>, b: Option<&[f64]>) -> Result<(), PointError> {
+        crate::problem::write_new(path, |file| {
+            let mut npz = npyz::npz::NpzWriter::new(file);
+            write_array(&mut npz, "W", &[w.nrows(), w.ncols()], w)?;
+            b.map_or(Ok(()), |b| write_array(&mut npz, "b", &[b.len()], &Mat::from_fn(b.len(), 1, |i, _| b[i])))
+        })
+    }
+
     /// Writes the point as npz (npy 1.0 members, `<f8`), to a temporary file first, then renamed.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate) -> Status {
         };
         trial.x.copy_from_slice(&at.x);
         add_scaled(&mut trial.x, 1.0, &work.step, parallel);
-        run.evaluate(&mut trial);
+        run.evaluate_retracted(&mut trial);
         let finite = trial.f.is_finite() && trial.norm.is_finite();
         let noisy = predicted <= VALUE_NOISE * at.f.abs();
         // −∫ grad f · ds along the step by the trapezoidal rule resolves decreases far below the rounding of f.

@@ -18,7 +18,7 @@ pub enum Method {
 /// Where a minimiser starts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Start {
-    /// Weights and features independent N(0, 0.1²), bias zero: ChaCha8 seeded by [`SolveOptions::seed`], the matrices
+    /// Weights and features independent N(0, 0.1²) (sphere: then divided by their lengths), bias zero: ChaCha8 seeded by [`SolveOptions::seed`], the matrices
     /// W_1, ..., W_{p-1}, H in this order, each column by column.
     #[default]
     Random,
@@ -180,7 +180,7 @@ impl From<ObjectiveError> for SolveError {
         match error {
             ObjectiveError::Spec(e) => SolveError::Spec(e),
             e @ ObjectiveError::Unsupported { .. } => SolveError::Unsupported(e.to_string()),
-            e @ ObjectiveError::Shape { .. } => SolveError::Start(e),
+            e @ (ObjectiveError::Shape { .. } | ObjectiveError::Direction { .. }) => SolveError::Start(e),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::linalg::vector;
 use crate::metrics::point_metrics;
-use crate::problem::{Objective, Point, Problem, loss::LogitLoss};
+use crate::problem::{Model, Objective, Point, Problem, loss::LogitLoss};
 
 /// A point of the search: variables, objective, gradient and its norm.
 pub(super) struct Iterate {
@@ -31,6 +31,14 @@ impl Run<'_> {
     pub fn evaluate(&mut self, at: &mut Iterate) {
         at.f = self.objective.value_gradient(&at.x, &mut at.g);
         at.norm = vector::norm(&at.g, self.objective.parallel());
+    }
+
+    /// As [`Run::evaluate`], after bringing the variables back to where the model wants them; not finite when that is impossible.
+    pub fn evaluate_retracted(&mut self, at: &mut Iterate) {
+        match self.objective.retract(&mut at.x) {
+            Ok(()) => self.evaluate(at),
+            Err(_) => (at.f, at.norm) = (f64::NAN, f64::NAN),
+        }
     }
 
     /// Reports and records where an iteration begins, and counts it; returns whether a limit forbids it.
@@ -75,6 +83,7 @@ const SNAP_ATTEMPTS: usize = 4;
 ///
 /// Guarantee: the same point for any number of threads; `Status::Converged` only when the returned (snapped) point's gradient
 /// norm in double precision is at most `options.tol`. A stationary point may be a saddle: nothing is claimed about that here.
+/// On the sphere the method is Riemannian: tangent gradients and Hessian products, steps retracted by normalisation.
 /// Iterates that leave the finite numbers end the run as `Status::Stalled`, with the last finite point.
 ///
 /// `progress` is called once per iteration.
@@ -84,7 +93,7 @@ const SNAP_ATTEMPTS: usize = 4;
 /// start of the wrong shape.
 ///
 /// Source: T. Steihaug, *SIAM J. Numer. Anal.* 20 (1983); J. Nocedal, *Math. Comp.* 35 (1980); W. Hager and H. Zhang,
-/// *SIAM J. Optim.* 16 (2005).
+/// *SIAM J. Optim.* 16 (2005); P.-A. Absil, C. Baker and K. Gallivan, *Found. Comput. Math.* 7 (2007) for the sphere.
 ///
 /// ```
 /// use ufm::{problem::Problem, solve::{SolveOptions, Status, minimise}};
@@ -135,17 +144,24 @@ fn search(
     observe: &mut dyn FnMut(&TraceRow, &Point),
 ) -> Result<Solution, SolveError> {
     let started = Instant::now();
-    let x = match &options.start {
+    let sphere = matches!(problem.model, Model::Sphere { .. });
+    if sphere && (options.method == Method::Lbfgs || options.start == Start::Spectral) {
+        let what =
+            "L-BFGS and the spectral start do not cover the sphere model; use the trust-region method from a random start or a point";
+        return Err(SolveError::Unsupported(what.into()));
+    }
+    let mut x = match &options.start {
         Start::Random => start::random(objective.layout(), options.seed),
         Start::Spectral => start::spectral(&objective)?,
         Start::Point(point) => objective.layout().flatten(point)?,
     };
+    objective.retract(&mut x)?;
     let len = x.len();
     let mut run = Run { problem, options, objective, progress, observe, started, iterations: 0, trace: Vec::new() };
     let mut at = Iterate { x, f: f64::NAN, g: vec![0.0; len], norm: f64::NAN };
     run.evaluate(&mut at);
     let descent = matches!(options.method, Method::GradientDescent { .. });
-    if options.warm && !descent && run.objective.layout().layers == 1 {
+    if options.warm && !descent && !sphere && run.objective.layout().layers == 1 {
         warm::improve(&mut run, &mut at);
     }
     let mut status = Status::Stalled;

@@ -82,6 +82,11 @@ impl Instance {
         })
     }
 
+    /// What a point of this problem is, to a double's accuracy.
+    pub fn certify(&self, point: &ExactPoint) -> Option<Certification> {
+        certify(&self.problem, self.file.as_bytes(), point, &CertifyOptions::default()).ok()
+    }
+
     /// The independent checker's refusal of a certificate, if it refuses.
     pub fn refusal(&self, certification: &Certification) -> Option<String> {
         let text = certification.text.as_ref()?;

@@ -1,6 +1,7 @@
 //! The theorem registry: statement, source, hypotheses, claims and evidence of each, and what checking them found.
 
 mod claims;
+mod classifier;
 mod extended;
 mod identity;
 mod instance;
@@ -8,6 +9,7 @@ mod landscape;
 mod ledger;
 mod losses;
 mod registry;
+mod sphere;
 
 pub use claims::Claim;
 pub use instance::{Instance, Prediction};

@@ -1,7 +1,9 @@
 //! Every registered theorem.
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
+use super::classifier::{OWN, OWN_MEASURED, RIDGE};
 use super::extended::LOWER_BOUND;
+use super::sphere::STRICT_SADDLES;
 use super::{Prediction, Theorem, Trust};
 use super::{identity, landscape, losses};
 use crate::closed_form::closed_form;
@@ -26,6 +28,10 @@ pub(super) fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &s
 
 fn deep(model: &str, labels: &str, dim: u32, lambdas: &str) -> String {
     format!("model = \"{model}\"\nloss = \"mse\"\n{labels}\ndim = {dim}\nlambdas = [{lambdas}]\n")
+}
+
+fn sphere(labels: &str, dim: u32, temperature: &str) -> String {
+    format!("model = \"sphere\"\nloss = \"ce\"\n{labels}\ndim = {dim}\ntemperature = \"{temperature}\"\n")
 }
 
 pub(super) fn classes(k: u32, n: u32) -> String {
@@ -128,6 +134,24 @@ pub fn registry() -> Vec<Theorem> {
             predict,
         },
         Theorem {
+            id: "sphere-simplex-etf",
+            statement: "Cross-entropy of tau W H, rows of W and columns of H of length one, balanced, d >= K - 1: the minimum is \
+                        log(1 + (K-1) exp(-tau K/(K-1))), attained at h_{k,i} = w_k, a simplex ETF; for d > K every other critical point is a \
+                        strict saddle.",
+            source: "Yaras et al., NeurIPS 2022 (arXiv 2209.09211)",
+            hypotheses: "sphere model, ce, balanced, d >= K - 1 (d > K for the landscape)",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, SIMPLEX, OPTIMALITY, NUMERICAL, STRUCTURE, STRICT_SADDLES],
+            problems: vec![
+                sphere(&classes(4, 10), 6, "3"),
+                sphere(&classes(2, 3), 3, "0.5"),
+                sphere(&classes(3, 2), 5, "8"),
+                sphere(&classes(10, 3), 12, "1"),
+            ],
+            predict,
+        },
+        Theorem {
             id: "extended-linear",
             statement: "Three factors W_2 W_1 H, MSE without bias, balanced, d >= K: below K^3 n lambda_1 lambda_2 lambda_3 = 1/16 the minimum is \
                         (1-x)(1+2x)/2 with x = t^3, t the largest root of t^4 - t + kappa = 0; H and W_1 H are orthogonal frames.",
@@ -155,6 +179,24 @@ pub fn registry() -> Vec<Theorem> {
             problems: vec![
                 deep("deep-relu", &classes(4, 5), 8, "\"0.002\", \"0.003\", \"0.005\""),
                 deep("deep-relu", &classes(3, 2), 6, "\"0.01\", \"0.01\", \"0.01\""),
+            ],
+            predict,
+        },
+        Theorem {
+            id: "least-squares-classifier",
+            statement: "The ridge minimiser of features with means M, mean mu and covariance S_T is W = diag(n_k/N) (M - mu 1^T)^T (S_T + lambda I)^-1, \
+                        b = n_k/N - W mu (free bias), and diag(n_k/N) M^T (S_T + mu mu^T + lambda I)^-1 without; at a critical point of the model \
+                        with lambda = lambda_W it is the model's own W.",
+            source: "Harun and Kanan, 2025, least-squares initialisation for continual learning",
+            hypotheses: "plain model, mse, bias none or free, any class sizes, lambda > 0",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![RIDGE, OWN, OWN_MEASURED],
+            problems: vec![
+                plain("mse", "free", &classes(3, 4), 4, "0.02", "0.01"),
+                plain("mse", "none", &classes(4, 2), 5, "0.01", "0.02"),
+                plain("mse", "none", "class_counts = [7, 5, 2, 1]", 4, "0.01", "0.02"),
+                plain("mse", "free", "class_counts = [4, 2, 1]", 3, "0.01", "0.02"),
             ],
             predict,
         },

@@ -9,6 +9,7 @@ mod predicates;
 mod problem;
 mod reader;
 mod series;
+mod sphere;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ pub use dyadic::Dyadic;
 use predicates::{Instance, Triple};
 use problem::{Bias, Problem};
 use reader::{Fail, Reader, require};
+use sphere::Sphere;
 
 /// Largest certificate read, in bytes.
 pub const MAX_CERTIFICATE: u64 = 256 << 20;
@@ -92,6 +94,7 @@ fn words(name: &str) -> &'static str {
         "gap" => "distance of that objective from the global minimum",
         "within-class" => "within-class variability, (1/N) sum of ||h_i - mean of its class or tag set||^2,",
         "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
+        "alignment" => "mean squared distance of features from their classes' duals, (1/N) sum of ||h_i + (tau/b) W^T r||^2,",
         "fit" => "fit, the Fenchel-Young term of the loss,",
         "gradient" => "norm of the gradient at this point",
         _ => "second derivative along the unit direction",
@@ -102,8 +105,8 @@ fn words(name: &str) -> &'static str {
 ///
 /// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
 ///
-/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce` or `label-smoothing`, or the
-/// multi-label model with loss `pick-all-labels`.
+/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce` or `label-smoothing`, the
+/// multi-label model with loss `pick-all-labels`, or the sphere model.
 ///
 /// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
 /// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
@@ -149,7 +152,16 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     require([&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind), reader.line, "unknown kind of certificate")?;
     let precision = reader::integer(reader.field_after("precision")?).unwrap_or(0);
     require((32..=100_000).contains(&precision), reader.line, "precision is an integer from 32 to 100000")?;
+    let lines = [reader.line, reader.line + 1, reader.line + 2 + problem.classes];
     let point = triple(&mut reader, &problem, ["W", "H", "b"])?;
+    if problem.sphere {
+        let sphere = Sphere::new(&problem, &point, precision as usize, lines)?;
+        return match kind {
+            b"gap" => sphere::gap(&mut reader, &sphere),
+            b"strict-saddle" => sphere::strict_saddle(&mut reader, &sphere),
+            _ => sphere::not_critical(&mut reader, &sphere),
+        };
+    }
     let instance = Instance::new(&problem, &point, precision as usize);
     match kind {
         b"gap" => gap(&mut reader, &instance),

@@ -9,9 +9,11 @@ pub(crate) enum Bias {
     Regularized,
 }
 
-/// The plain or multi-label model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized).
+/// The plain or multi-label model; λ_W = w/q, λ_H = h/q, λ_b = b/q with integers w, h, b, q (b = 0 unless the bias is regularized). Or the
+/// sphere model: τ = t/q.
 #[derive(Debug)]
 pub(crate) struct Problem {
+    pub sphere: bool,
     /// Cross-entropy, label smoothing or pick-all-labels; otherwise mse.
     pub ce: bool,
     /// α = m/q of the targets (1 - α) e_y + (α/K) 1; zero unless smoothed.
@@ -24,6 +26,7 @@ pub(crate) struct Problem {
     pub w: BigInt,
     pub h: BigInt,
     pub b: BigInt,
+    pub t: BigInt,
     pub q: BigInt,
 }
 
@@ -72,21 +75,34 @@ impl Problem {
     /// Validates a problem file as a whole.
     ///
     /// # Errors
-    /// What makes the file unreadable, invalid or different from the plain model.
+    /// What makes the file unreadable, invalid or different from the models above.
     pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
         let file = Fields::read(text)?;
-        let tagged = file.choice("model", &["plain", "multi-label"])? == 1;
-        let losses: &[&str] = if tagged { &["pick-all-labels"] } else { &["mse", "ce", "label-smoothing"] };
+        let model = ["plain", "multi-label", "sphere"][file.choice("model", &["plain", "multi-label", "sphere"])?];
+        let (tagged, sphere) = (model == "multi-label", model == "sphere");
+        let losses: &[&str] = match model {
+            "multi-label" => &["pick-all-labels"],
+            "sphere" => &["ce"],
+            _ => &["mse", "ce", "label-smoothing"],
+        };
         let loss = losses[file.choice("loss", losses)?];
         let smoothing = file.smoothing(loss == "label-smoothing")?;
-        let bias = [Bias::None, Bias::Free, Bias::Regularized][file.choice("bias", &["none", "free", "regularized"])?];
+        let biases: &[&str] = if sphere { &["none"] } else { &["none", "free", "regularized"] };
+        // The sphere model may leave its one bias out.
+        let unbiased = sphere && file.get("bias").is_none();
+        let bias = [Bias::None, Bias::Free, Bias::Regularized][if unbiased { 0 } else { file.choice("bias", biases)? }];
         let (classes, samples, sizes) = if tagged { file.tag_sizes()? } else { file.sizes()? };
         let dim = file.count("dim")?;
         if (bias == Bias::Regularized) != file.get("lambda_b").is_some() {
             return Err("lambda_b goes with bias = \"regularized\" and with no other".into());
         }
-        let mut weights = vec![file.decimal("lambda_w")?, file.decimal("lambda_h")?];
+        let belongs = |name: &str, model: bool| file.get(name).is_none() || model;
+        if !(belongs("temperature", sphere) && belongs("lambda_w", !sphere) && belongs("lambda_h", !sphere)) {
+            return Err("temperature goes with model = \"sphere\", lambda_w and lambda_h with the other models".into());
+        }
+        let names: &[&str] = if sphere { &["temperature"] } else { &["lambda_w", "lambda_h"] };
+        let mut weights = names.iter().map(|name| file.decimal(name)).collect::<Result<Vec<_>, _>>()?;
         if bias == Bias::Regularized {
             weights.push(file.decimal("lambda_b")?);
         }
@@ -99,8 +115,9 @@ impl Problem {
         }
         let mut scaled = scaled.into_iter();
         let mut next = || scaled.next().unwrap_or_default();
+        let t = if sphere { next() } else { BigInt::default() };
         let (w, h, b) = (next(), next(), next());
-        Ok(Problem { ce: loss != "mse", smoothing, bias, classes, samples, dim, sizes, w, h, b, q })
+        Ok(Problem { sphere, ce: loss != "mse", smoothing, bias, classes, samples, dim, sizes, w, h, b, t, q })
     }
 }
 
@@ -114,7 +131,7 @@ enum Spelling {
 }
 type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "model",
     "loss",
     "bias",
@@ -129,6 +146,7 @@ const KNOWN: [&str; 14] = [
     "lambda_h",
     "lambda_b",
     "smoothing",
+    "temperature",
 ];
 const BLANK: [char; 2] = [' ', '\t'];
 

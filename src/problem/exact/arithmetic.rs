@@ -66,6 +66,19 @@ impl Plain {
         })
     }
 
+    /// Cross-entropy without regulariser: the sphere model's logits are a plain model's, its constraint is kept elsewhere.
+    ///
+    /// # Errors
+    /// [`PlainError::Spec`] when a point does not fit in memory.
+    pub fn unregularized(problem: &Problem) -> Result<Self, PlainError> {
+        let (k, d, n) = problem.point_sizes().map_err(PlainError::Spec)?;
+        let counts = problem.class_counts().ok_or(PlainError::Model)?;
+        let label = counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n as usize)).collect();
+        let tags = (0..k).map(|class| vec![class]).collect();
+        let zero = Rational::new;
+        Ok(Plain { k, d, n, counts, tags, label, lambda_w: zero(), lambda_h: zero(), bias: Bias::None, mse: false, smoothing: zero() })
+    }
+
     pub fn lambda_b(&self) -> Option<&Rational> {
         match &self.bias {
             Bias::Regularized { lambda_b } => Some(lambda_b),
@@ -164,16 +177,17 @@ pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     if let (Some((x, mx)), Some((y, my))) = (a.small(), b.small()) {
         let fits = (mx as u128 * my as u128).checked_mul(len.max(1) as u128).is_some_and(|bound| bound < 1 << 127);
         if fits {
-            return entrywise(a, b, |i, j| {
-                let (x, y) = (&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len]);
-                Integer::from(x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum::<i128>())
-            });
+            return entrywise(a, b, |i, j| Integer::from(dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len])));
         }
     }
     // The columns of B Aᵀ are the rows of A Bᵀ.
     let (x, y) = (MatRef::from_row_major_slice(&b.m, b.rows, len), MatRef::from_row_major_slice(&a.m, a.rows, len));
     let m = integer_columns(x, y.transpose(), a.rows * b.rows * len >= PARALLEL);
     Dyadic { rows: a.rows, cols: b.rows, exp: a.exp + b.exp, m }
+}
+
+fn dot(x: &[i64], y: &[i64]) -> i128 {
+    x.iter().zip(y).map(|(&p, &q)| p as i128 * q as i128).sum()
 }
 
 /// The matrix of `entry(i, j)` over rows i of A and j of B, with the exponent of their product.
@@ -229,4 +243,28 @@ pub(crate) fn logits(point: &ExactPoint) -> Dyadic {
     let mut terms = vec![rows_times_rows(&point.factors[0], &point.h.transpose())];
     terms.extend(point.b.as_ref().map(|b| spread(b, point.h.cols)));
     sum(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Products against plain sums, at sizes on both sides of every switch.
+    #[test]
+    fn products_are_exact_at_every_size() {
+        for (bits_a, bits_b) in [(1, 1), (53, 53), (63, 63), (64, 64), (100, 60), (120, 170), (400, 53), (2000, 2000)] {
+            let entries = |bits: u32, count: usize| -> Vec<Integer> {
+                let entry = |i: usize| ((Integer::from(1) << bits) - 1 - 3 * i as u32) * if i.is_multiple_of(3) { -1 } else { 1 };
+                (0..count).map(entry).collect()
+            };
+            let (a, b) =
+                (Dyadic { rows: 2, cols: 5, exp: 3, m: entries(bits_a, 10) }, Dyadic { rows: 3, cols: 5, exp: -9, m: entries(bits_b, 15) });
+            let product = rows_times_rows(&a, &b);
+            assert_eq!((product.rows, product.cols, product.exp), (2, 3, -6));
+            for (i, j) in (0..2).flat_map(|i| (0..3).map(move |j| (i, j))) {
+                let exact: Integer = (0..5).map(|t| Integer::from(&a.m[i * 5 + t] * &b.m[j * 5 + t])).sum();
+                assert_eq!(product.m[i * 3 + j], exact, "{bits_a} {bits_b}");
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use super::{Layout, ObjectiveError, Targets, loss};
+use super::{Layout, ObjectiveError, Targets, loss, spheres, spheres::Spheres};
 use crate::linalg::vector;
 use crate::problem::{Bias, Loss, Model, Problem, loss::LogitLoss};
 
@@ -11,12 +11,18 @@ use crate::problem::{Bias, Loss, Model, Problem, loss::LogitLoss};
 /// With `D_m = L'(Z)` and `D_{j-1} = σ' ∘ (W_jᵀ D_j)` the gradient is `D_j S_{j-1}ᵀ + λ_j W_j` in W_j, `D_0 + λ_H H` in H and
 /// `D_m 1 + λ_b b` in b. Along a direction, dots denoting derivatives, `Ż_j = Ẇ_j S_{j-1} + W_j Ṡ_{j-1}`, `Ḋ_m = L''(Z)[Ż]`,
 /// `Ḋ_{j-1} = σ' ∘ (Ẇ_jᵀ D_j + W_jᵀ Ḋ_j)`, and the Hessian product is `Ḋ_j S_{j-1}ᵀ + D_j Ṡ_{j-1}ᵀ + λ_j Ẇ_j`, and so on.
+///
+/// Sphere: `Z = τ W H` with rows of W and columns of H of length one, no regulariser; gradient and Hessian product are the
+/// Riemannian ones (see `spheres`).
 pub struct Objective {
     layout: Layout,
     lambdas: Vec<f64>,
     lambda_h: f64,
     lambda_b: f64,
     relu: bool,
+    /// τ of the sphere model, otherwise 1: every product of a weight matrix is scaled by it.
+    gain: f64,
+    spheres: Option<Spheres>,
     loss: Box<dyn LogitLoss>,
     /// Whether the loss is the squared error.
     squared: bool,
@@ -63,6 +69,9 @@ impl Objective {
     /// # Errors
     /// As [`Objective::new`].
     pub fn with_loss(problem: &Problem, loss: Box<dyn LogitLoss>, threads: Option<usize>) -> Result<Self, ObjectiveError> {
+        if matches!(problem.model, Model::Sphere { .. }) {
+            return Err(ObjectiveError::Unsupported { what: "the sphere model with another loss than its own".into() });
+        }
         let layout = Layout::new(problem)?;
         let targets = Targets::new(problem, &layout)?;
         Ok(Self::build(problem, layout, targets, loss, false, threads))
@@ -70,6 +79,12 @@ impl Objective {
 
     fn build(problem: &Problem, layout: Layout, targets: Targets, loss: Box<dyn LogitLoss>, squared: bool, threads: Option<usize>) -> Self {
         let mut lambdas: Vec<f64> = problem.lambdas().iter().map(|l| l.to_f64()).collect();
+        let gain = if let Model::Sphere { temperature } = &problem.model {
+            lambdas = vec![0.0; 2];
+            temperature.to_f64()
+        } else {
+            1.0
+        };
         let lambda_h = lambdas.remove(0);
         let lambda_b = if let Bias::Regularized { lambda_b } = &problem.bias { lambda_b.to_f64() } else { 0.0 };
         let flops = 2.0 * layout.classes as f64 * layout.dim as f64 * layout.samples as f64;
@@ -91,6 +106,8 @@ impl Objective {
             tangents: buffers(true),
             partials: vec![0.0; blocks],
             relu: matches!(problem.model, Model::DeepRelu { .. }),
+            gain,
+            spheres: matches!(problem.model, Model::Sphere { .. }).then(|| Spheres::new(&layout)),
             layout,
             lambdas,
             lambda_h,
@@ -162,26 +179,47 @@ impl Objective {
             let (below, above) = self.trial.errors.split_at_mut(j);
             let d = columns(&above[0], layout.factor_shape(j).0);
             let s = if j == 0 { layout.features_of(x) } else { columns(&self.trial.hidden[j - 1], layout.dim) };
-            matmul(layout.factor_mut(g, j), Accum::Add, d, s.transpose(), 1.0, par);
+            matmul(layout.factor_mut(g, j), Accum::Add, d, s.transpose(), self.gain, par);
             let w = layout.factor_of(x, j).transpose();
             if j == 0 {
-                matmul(layout.features_mut(g), Accum::Add, w, d, 1.0, par);
+                matmul(layout.features_mut(g), Accum::Add, w, d, self.gain, par);
             } else {
-                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Replace, w, d, 1.0, par);
+                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Replace, w, d, self.gain, par);
                 if self.relu {
                     mask(&mut below[j - 1], &self.trial.hidden[j - 1]);
                 }
             }
         }
+        if let Some(spheres) = &mut self.spheres {
+            spheres.project_gradient(&self.layout, x, g);
+        }
         loss + regulariser
+    }
+
+    /// Brings variables that a step left back to where the model wants them: sphere: rows of W and columns of H to length one.
+    ///
+    /// # Errors
+    /// [`ObjectiveError::Direction`] for a row or column that has no direction.
+    pub fn retract(&self, x: &mut [f64]) -> Result<(), ObjectiveError> {
+        if self.spheres.is_some() { spheres::normalise(&self.layout, x) } else { Ok(()) }
+    }
+
+    /// Removes from v what is not tangent at x (sphere; nothing for the other models).
+    pub fn project(&self, x: &[f64], v: &mut [f64]) {
+        if self.spheres.is_some() {
+            spheres::project(&self.layout, x, v);
+        }
     }
 
     /// Makes the point evaluated last the one that Hessian products belong to.
     pub fn accept(&mut self) {
         std::mem::swap(&mut self.accepted, &mut self.trial);
+        if let Some(spheres) = &mut self.spheres {
+            spheres.accept();
+        }
     }
 
-    /// The Hessian at the accepted point x applied to v.
+    /// The Hessian at the accepted point x applied to v (sphere: to a tangent v).
     pub fn hessian_product(&mut self, x: &[f64], v: &[f64], out: &mut [f64]) {
         self.products += 1;
         self.regularise_product(v, out);
@@ -191,8 +229,8 @@ impl Objective {
             let mut z = columns_mut(&mut above[0], layout.factor_shape(j).0);
             let s = if j == 0 { layout.features_of(x) } else { columns(&self.accepted.hidden[j - 1], layout.dim) };
             let ds = if j == 0 { layout.features_of(v) } else { columns(&below[j - 1], layout.dim) };
-            matmul(z.as_mut(), Accum::Replace, layout.factor_of(v, j), s, 1.0, par);
-            matmul(z, Accum::Add, layout.factor_of(x, j), ds, 1.0, par);
+            matmul(z.as_mut(), Accum::Replace, layout.factor_of(v, j), s, self.gain, par);
+            matmul(z, Accum::Add, layout.factor_of(x, j), ds, self.gain, par);
             if self.relu && j + 1 < m {
                 mask(&mut above[0], &self.accepted.hidden[j]);
             }
@@ -228,19 +266,22 @@ impl Objective {
             let (dd, d) = (columns(&above[0], rows), columns(&self.accepted.errors[j], rows));
             let s = if j == 0 { layout.features_of(x) } else { columns(&self.accepted.hidden[j - 1], layout.dim) };
             let ds = if j == 0 { layout.features_of(v) } else { columns(&below[j - 1], layout.dim) };
-            matmul(layout.factor_mut(out, j), Accum::Add, dd, s.transpose(), 1.0, par);
-            matmul(layout.factor_mut(out, j), Accum::Add, d, ds.transpose(), 1.0, par);
+            matmul(layout.factor_mut(out, j), Accum::Add, dd, s.transpose(), self.gain, par);
+            matmul(layout.factor_mut(out, j), Accum::Add, d, ds.transpose(), self.gain, par);
             let (w, dw) = (layout.factor_of(x, j).transpose(), layout.factor_of(v, j).transpose());
             if j == 0 {
-                matmul(layout.features_mut(out), Accum::Add, w, dd, 1.0, par);
-                matmul(layout.features_mut(out), Accum::Add, dw, d, 1.0, par);
+                matmul(layout.features_mut(out), Accum::Add, w, dd, self.gain, par);
+                matmul(layout.features_mut(out), Accum::Add, dw, d, self.gain, par);
             } else {
-                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Replace, w, dd, 1.0, par);
-                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Add, dw, d, 1.0, par);
+                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Replace, w, dd, self.gain, par);
+                matmul(columns_mut(&mut below[j - 1], layout.dim), Accum::Add, dw, d, self.gain, par);
                 if self.relu {
                     mask(&mut below[j - 1], &self.accepted.hidden[j - 1]);
                 }
             }
+        }
+        if let Some(spheres) = &mut self.spheres {
+            spheres.project_hessian(&self.layout, x, v, out);
         }
     }
 
@@ -257,7 +298,7 @@ impl Objective {
             let (below, above) = self.trial.hidden.split_at_mut(j);
             let s = if j == 0 { layout.features_of(x) } else { columns(&below[j - 1], layout.dim) };
             let target = if j + 1 == m { &mut self.trial.errors[j] } else { &mut above[0] };
-            matmul(columns_mut(target, layout.factor_shape(j).0), Accum::Replace, layout.factor_of(x, j), s, 1.0, self.par);
+            matmul(columns_mut(target, layout.factor_shape(j).0), Accum::Replace, layout.factor_of(x, j), s, self.gain, self.par);
             if self.relu && j + 1 < m {
                 target.iter_mut().for_each(|z| *z = if *z > 0.0 { *z } else { 0.0 });
             }

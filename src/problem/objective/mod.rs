@@ -2,6 +2,7 @@
 
 mod chain;
 mod layout;
+mod spheres;
 mod targets;
 
 pub use chain::Objective;
@@ -13,12 +14,14 @@ use super::{Loss, Point, Problem, SpecError, loss::*};
 /// Why an objective could not be built or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectiveError {
-    #[error("the numerical objective does not cover {what}; it covers the plain, multi-label and deep models")]
+    #[error("the numerical objective does not cover {what}; it covers the plain, multi-label, sphere and deep models")]
     Unsupported { what: String },
     #[error(transparent)]
     Spec(#[from] SpecError),
     #[error("{block} of the point is {} x {}, but this problem's is {} x {}", found.0, found.1, expected.0, expected.1)]
     Shape { block: String, found: (usize, usize), expected: (usize, usize) },
+    #[error("{block} has no direction on the sphere: it is zero or not finite")]
+    Direction { block: String },
 }
 
 /// The objective at a point.
@@ -30,7 +33,7 @@ pub struct Evaluation {
     pub gradient: Point,
 }
 
-/// Value and gradient of the objective in double precision.
+/// Value and gradient of the objective in double precision; sphere: at the point's radial projection, the gradient tangent there.
 ///
 /// Guarantee: the same bits for any number of threads. Shapes: those of [`Point`] for this problem.
 ///
@@ -48,21 +51,25 @@ pub struct Evaluation {
 /// ```
 pub fn evaluate(problem: &Problem, point: &Point) -> Result<Evaluation, ObjectiveError> {
     let mut objective = Objective::new(problem, None)?;
-    let x = objective.layout().flatten(point)?;
+    let mut x = objective.layout().flatten(point)?;
+    objective.retract(&mut x)?;
     let mut gradient = vec![0.0; x.len()];
     let value = objective.value_gradient(&x, &mut gradient);
     let gradient_norm = crate::linalg::vector::norm(&gradient, false);
     Ok(Evaluation { objective: value, gradient_norm, gradient: objective.layout().point(&gradient) })
 }
 
-/// The Hessian of the objective at `point` applied to `direction`; for deep ReLU the Hessian of the smooth piece the point is in.
+/// The Hessian of the objective at `point` applied to `direction`; for deep ReLU the Hessian of the smooth piece the point is in,
+/// for the sphere the Riemannian Hessian at the radial projections, applied to the direction's tangent part.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub fn hessian_product(problem: &Problem, point: &Point, direction: &Point) -> Result<Point, ObjectiveError> {
     let mut objective = Objective::new(problem, None)?;
-    let x = objective.layout().flatten(point)?;
-    let v = objective.layout().flatten(direction)?;
+    let mut x = objective.layout().flatten(point)?;
+    let mut v = objective.layout().flatten(direction)?;
+    objective.retract(&mut x)?;
+    objective.project(&x, &mut v);
     let mut out = vec![0.0; x.len()];
     objective.value_gradient(&x, &mut out);
     objective.accept();

@@ -1,5 +1,5 @@
 use super::{Layout, ObjectiveError};
-use crate::problem::{Model, Problem};
+use crate::problem::Problem;
 
 /// The groups of samples that share a target, as solvers need them.
 pub(crate) struct Targets {
@@ -15,9 +15,6 @@ impl Targets {
     /// The layout's sizes have passed the memory limit, so that one entry per sample may be allocated.
     pub fn new(problem: &Problem, layout: &Layout) -> Result<Self, ObjectiveError> {
         let unsupported = |what: &str| Err(ObjectiveError::Unsupported { what: what.into() });
-        if matches!(problem.model, Model::Sphere { .. }) {
-            return unsupported("the sphere model");
-        }
         if u32::try_from(layout.classes.max(layout.samples)).is_err() {
             return unsupported("more than 2^32 classes or samples");
         }
