@@ -45,7 +45,7 @@ Print Assumptions mse_gap_bounds.
 Print Assumptions extended_linear_root.
 Print Assumptions extended_linear_lower.
 Print Assumptions extended_linear_attained.
-Print Assumptions extended_collapse_value.
+Print Assumptions extended_linear_iff.
 Print Assumptions extended_linear_zero.
 (* Landscape *)
 Print Assumptions critical_global.

@@ -292,6 +292,33 @@ apply: addr_ge0; last by apply: scale_sqF_ge0; rewrite divr_ge0 ?ler0n // ltW.
 apply: addr_ge0; last by apply: scale_sqF_ge0; rewrite invr_ge0 mulr_ge0 ?ler0n.
 exact: (regulariser_bound l30 l20 W2 W1 op_bound).
 Qed.
+(** Equality, for x > 1/2: U = b I, and each square vanishes. *)
+Lemma extended_zero_terms : 2%:R^-1 < x -> extended W2 W1 H = extended_value x ->
+  [/\ U = b%:M, W2 = - l3^-1 *: (G *m W1^T), (l3 * l2) *: W1 = W1 *m G^T *m G
+    & H = (N%:R * l1)^-1 *: (B^T *m D *m Y)].
+Proof.
+move=> x2 eq; have := extended_gap; rewrite eq subrr => /esym/eqP.
+have x20 : 0 < 2%:R * x - 1 by rewrite subr_gt0 mulrC -ltr_pdivr_mulr ?ltr0n // div1r.
+have k0 : 0 < (2%:R * x - 1) * (1 - x) / (2%:R * K%:R).
+  by rewrite divr_gt0 ?mulr_gt0 ?ltr0n.
+have i0 : 0 < (2%:R * N%:R)^-1 :> R by rewrite invr_gt0 mulr_gt0 ?ltr0n.
+have j0 : 0 < l1 / 2%:R by rewrite divr_gt0 ?ltr0n.
+have r0 := regulariser_bound l30 l20 W2 W1 op_bound.
+have s1 := scale_sqF_ge0 (B *m H - Y + D *m Y) (ltW i0).
+have s2 := scale_sqF_ge0 (H - (N%:R * l1)^-1 *: (B^T *m D *m Y)) (ltW j0).
+have s3 : 0 <= (2%:R * x - 1) * (1 - x) / (2%:R * K%:R) * frob (X *m M) X.
+  by apply: mulr_ge0; [exact: ltW|exact: psd_form].
+rewrite paddr_eq0 ?(addr_ge0 (addr_ge0 r0 s1)) // paddr_eq0 ?(addr_ge0 r0) // paddr_eq0 //.
+rewrite (scale_sqF_eq0 _ j0) subr_eq0 [_ * frob (X *m M) X == 0]mulf_eq0 (gt_eqF k0) /= -!andbA.
+case/and4P=> /eqP /(regulariser_bound_eq l30 l20 W2 W1 op_bound)[e1 e2] _ /eqP e3 /eqP q0.
+split=> //; apply/eqP; rewrite -subr_eq0; apply/eqP.
+have Mt : M^T = M.
+  have -> : M = b%:M + (1 + b) *: U + U *m U.
+    by rewrite /M mulmxDl !mulmxDr !mul1mx mul_mx_scalar scalerDl scale1r !addrA.
+  by rewrite !trmxD trmxZ trmx_mul U_tr tr_scalar_mx.
+have := psd_kernel Mt M_psd q0.
+by rewrite /X /M -mulmxA (mulmxA D) D_l mul1mx -mulmxA F_l mulmx1.
+Qed.
 End Point.
 
 (** The minimiser: layers x/(..) orthogonal frames of equal energy. *)
@@ -334,6 +361,62 @@ rewrite sqFZ (sqF_onehot R bal) nW2 nW1 nH [l3 in LHS]l3E /extended_value /theta
 move: (K%:R : R) KN (n%:R : R) nN => k kN c cN.
 by field; rewrite xN yN l1N l2N kN cN.
 Qed.
+(** Below the threshold every minimiser is a collapse. *)
+Lemma extended_value_collapse W2 W1 H : 2%:R^-1 < x ->
+  extended W2 W1 H = extended_value x -> extended_collapse W2 W1 H.
+Proof.
+move=> x2 eq; have le : x * (1 - x) ^+ 3 <= extended_q by rewrite x_root.
+have [eU e2 e3 e4] := extended_zero_terms (erefl (W2 *m W1)) (erefl _) le x2 eq.
+set B := W2 *m W1 in eU e2 e3 e4.
+have thN : theta != 0 by rewrite gt_eqF.
+have bN : b != 0 by rewrite gt_eqF.
+have BB : B *m B^T = (tau * b)%:M.
+  by rewrite -scale_scalar_mx -eU scalerA mulfV // scale1r.
+have D_E : invmx (1%:M + tau^-1 *: (B *m B^T)) = (1 - x)%:M.
+  rewrite eU -[1%:M]/(1%:M) -raddfD /= invmx_scalar; congr (_%:M).
+  by rewrite /b; field; rewrite yN; have -> : 1 - x + x = 1 :> R by [ring]; rewrite oner_eq0.
+have F_E : invmx (b%:M + tau^-1 *: (B *m B^T)) = (2%:R * b)^-1%:M.
+  by rewrite eU -raddfD /= invmx_scalar; congr (_^-1%:M); ring.
+rewrite D_E in e4; rewrite F_E in e2 e3.
+have G_E : - (2%:R * theta / tau) *: ((2%:R * b)^-1%:M *m B) = - (theta / (tau * b)) *: B.
+  by rewrite mul_scalar_mx scalerA; congr (_ *: _); field; rewrite tauN bN.
+rewrite G_E in e2 e3.
+pose M0 : 'M[R]_(d1, K) := ((1 - x) / tau) *: B^T.
+have HM : H = M0 *m Y.
+  rewrite e4 mul_mx_scalar -!scalemxAl scalerA; congr (_ *: _).
+  by rewrite /tau mulrC.
+have hb : Hbar H = M0 by rewrite HM (class_means_onehot n0 bal).
+have th3 : theta ^+ 3 = l1 * l2 * l3 * n%:R * x ^+ 2.
+  have -> : theta ^+ 3 = x ^+ 2 * (x * (1 - x) ^+ 3) / K%:R ^+ 3.
+    by rewrite /theta; move: (K%:R : R) KN => k kN; field.
+  by rewrite x_root /extended_q; move: (K%:R : R) KN => k kN; field.
+have l3E : l3 = theta ^+ 3 / (l1 * l2 * n%:R * x ^+ 2).
+  by rewrite th3; move: (n%:R : R) nN => p pN; field; rewrite l1N l2N pN xN.
+have V_E : (W1 *m M0)^T = ((1 - x) / tau) *: (B *m W1^T).
+  by rewrite /M0 -scalemxAr trmxZ trmx_mul trmxK.
+have W2E : W2 = (x * (l1 * l2 * n%:R) / theta ^+ 2) *: (W1 *m M0)^T.
+  rewrite V_E scalerA {1}e2 -scalemxAl scalerA; congr (_ *: _).
+  rewrite l3E /b; move: (n%:R : R) nN => p pN.
+  by move: theta thN => h hN; field; rewrite l1N l2N pN xN yN tauN hN.
+rewrite /extended_collapse hb; split=> //.
+- rewrite /M0 trmxZ trmxK -scalemxAl -scalemxAr BB !scale_scalar_mx; congr (_%:M).
+  rewrite /theta /tau /b NE; move: (K%:R : R) KN (n%:R : R) nN => k kN p pN.
+  by field; rewrite kN pN l1N yN.
+- have : W2 *m (W1 *m M0) = x%:M.
+    rewrite mulmxA -/B /M0 -scalemxAr BB scale_scalar_mx; congr (_%:M).
+    by rewrite /b; field; rewrite tauN yN.
+  rewrite {1}W2E -scalemxAl => h; apply: (scalerI (_ : x * (l1 * l2 * n%:R) / theta ^+ 2 != 0)).
+    by rewrite !mulf_neq0 ?invr_eq0 ?expf_neq0.
+  rewrite h scale_scalar_mx; congr (_%:M); move: (n%:R : R) nN => p pN.
+  by move: theta thN => g gN; field; rewrite gN l1N l2N pN.
+have e5 : W1 *m B^T *m B = (l3 * l2 * (tau * b / theta) ^+ 2) *: W1.
+  move: e3; rewrite trmxZ -!scalemxAr -!scalemxAl scalerA => h.
+  rewrite mulrC -scalerA h scalerA -[LHS]scale1r; congr (_ *: _).
+  by move: theta thN => g gN; field; rewrite gN tauN bN.
+rewrite /M0 trmxZ trmxK -!scalemxAr -scalemxAl e5 !scalerA -[LHS]scale1r; congr (_ *: _).
+rewrite l3E /b; move: (n%:R : R) nN => p pN.
+by move: theta thN => g gN; field; rewrite gN l1N l2N pN xN yN tauN.
+Qed.
 End Bound.
 
 (** ** q <= 1/16: the minimum is (1-x)(1+2x)/2, x in [1/2, 1) with x (1-x)^3 = q. *)
@@ -371,6 +454,15 @@ have W1H : W1 *m Hb = V.
 have c : extended_collapse x ((x * (l1 * l2 * n%:R) / th ^+ 2) *: V^T) W1 (Hb *m Y).
   by rewrite /extended_collapse (class_means_onehot n0 bal) W1H.
 by do 3 eexists; split; [exact: (extended_collapse_value x1 x2 e c)|exact: c].
+Qed.
+
+(** For q < 1/16 the minimisers are exactly the collapsed points. *)
+Theorem extended_linear_iff x W2 W1 H : 2%:R^-1 < x -> x < 1 ->
+  x * (1 - x) ^+ 3 = extended_q ->
+  extended W2 W1 H = extended_value x <-> extended_collapse x W2 W1 H.
+Proof.
+move=> x2 x1 e; split; first exact: (extended_value_collapse (ltW x2) x1 e x2).
+exact: (extended_collapse_value (ltW x2) x1 e).
 Qed.
 
 (** ** q >= 1/16: the minimum is 1/2, attained at zero. *)
