@@ -3,6 +3,7 @@
 
 mod certify;
 mod flags;
+mod kernels;
 mod problem;
 mod solve;
 mod trace;
@@ -36,6 +37,8 @@ enum Command {
     Solve(solve::Args),
     /// Say what a point is, and write the certificate that proves it
     Certify(certify::Args),
+    /// Accuracy and speed of linear-algebra kernels, built-in or your own
+    Kernels(kernels::Args),
 }
 
 /// What ends a command early.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Solve(args) => solve::run(&args),
         Command::Certify(args) => certify::run(&args),
+        Command::Kernels(args) => kernels::run_command(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
