@@ -4,6 +4,7 @@
 mod certify;
 mod classifier;
 mod flags;
+mod kernels;
 mod metrics;
 mod problem;
 mod solve;
@@ -42,6 +43,8 @@ enum Command {
     Metrics(metrics::Args),
     /// Least-squares classifier of features (continual learning)
     Classifier(classifier::Args),
+    /// Accuracy and speed of linear-algebra kernels, built-in or your own
+    Kernels(kernels::Args),
 }
 
 /// What ends a command early.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Certify(args) => certify::run(&args),
         Command::Metrics(args) => metrics::run(&args),
         Command::Classifier(args) => classifier::run(&args),
+        Command::Kernels(args) => kernels::run_command(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -22,7 +22,7 @@ use rug::{Float, float::Round};
 
 use crate::scalar::Real;
 
-/// Bound of [`cholesky`], [`qr`], and [`orthogonality`] of a Q from QR (`TESTING/dtest.in`).
+/// Bound of [`cholesky`], [`qr`], [`solve`], and [`orthogonality`] of a Q from QR (`TESTING/dtest.in`).
 pub const LINEAR_THRESHOLD: f64 = 30.0;
 /// Bound of [`eigen`], and [`orthogonality`] of eigenvectors (`TESTING/sep.in`).
 pub const EIGEN_THRESHOLD: f64 = 60.0;
@@ -77,6 +77,10 @@ impl Exact {
         self.map(|i, j, x| Float::with_val(self.prec, x - &b.entries[(i, j)]))
     }
 
+    fn column(&self, j: usize) -> Exact {
+        Exact { entries: Mat::from_fn(self.entries.nrows(), 1, |i, _| self.entries[(i, j)].clone()), prec: self.prec }
+    }
+
     fn norm(&self) -> Float {
         let moduli = self.abs().entries;
         let column = |j| (0..moduli.nrows()).fold(Float::new(self.prec), |sum, i| sum + &moduli[(i, j)]);
@@ -116,6 +120,20 @@ pub fn qr<T: Real>(a: MatRef<'_, T>, q: MatRef<'_, T>, r: MatRef<'_, T>) -> f64 
     let size = a.nrows().max(a.ncols());
     let a = Exact::new(a);
     ratio::<T>(&a.minus(&Exact::new(q).times(&Exact::new(r))).norm(), size, &a.norm())
+}
+
+/// max ‖b − A x‖ / (‖A‖ ‖x‖ u) over the columns x of a solution and b of the right-hand sides (`DGET02`).
+///
+/// Shapes: A is n × n, B and X are n × k.
+///
+/// # Panics
+/// When the shapes do not fit.
+pub fn solve<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, x: MatRef<'_, T>) -> f64 {
+    let (a, x) = (Exact::new(a), Exact::new(x));
+    let residual = Exact::new(b).minus(&a.times(&x));
+    let norm = a.norm();
+    let column = |j| ratio::<T>(&residual.column(j).norm(), 1, &Float::with_val(a.prec, &norm * x.column(j).norm()));
+    (0..x.entries.ncols()).map(column).fold(0.0, f64::max)
 }
 
 /// ‖I − QᵀQ‖ / (m u) of columns that should be orthonormal (`DORT01`).

@@ -1,8 +1,11 @@
-//! A first look at an npz file, before its headers reach a parser: their length and alphabet are bounded.
+//! npz files: a first look, before their headers reach a parser (their length and alphabet are bounded), and named arrays.
 
 use std::{fs::File, io::Read, path::Path};
 
+use faer::Mat;
 use npyz::zip::{ZipArchive, result::ZipError};
+
+use super::point::{PointError, read_array, write_array, write_new};
 
 /// Longest header accepted, in bytes: numpy's own for plain arrays are 118.
 const MAX_HEADER: usize = 4096;
@@ -65,4 +68,24 @@ fn check_shape(header: &str) -> Result<(), String> {
         Some(entries) if entries <= MAX_ENTRIES => Ok(()),
         _ => Err(format!("shape ({shape}) is beyond any memory")),
     }
+}
+
+/// Reads arrays of given names and shapes, and checks that there are no others. A shape of one number is a vector's, read as a column.
+pub(crate) fn read_arrays(path: &Path, wanted: &[(&str, Vec<usize>)]) -> Result<Vec<Mat<f64>>, PointError> {
+    check_headers(path).map_err(PointError::Header)?;
+    let io = |source| PointError::Io { path: path.display().to_string(), source };
+    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(File::open(path).map_err(io)?)).map_err(io)?;
+    if let Some(name) = archive.array_names().find(|name| !wanted.iter().any(|(w, _)| w == name)) {
+        let known: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+        return Err(PointError::Array { name: name.into(), reason: format!("unknown; expected {}", known.join(", ")) });
+    }
+    wanted.iter().map(|(name, shape)| read_array(&mut archive, name, shape).map_err(|e| e.into_point_error(path))).collect()
+}
+
+/// Writes matrices as a new npz file.
+pub(crate) fn write_arrays(path: &Path, arrays: &[(&str, &Mat<f64>)]) -> Result<(), PointError> {
+    write_new(path, |file| {
+        let mut npz = npyz::npz::NpzWriter::new(file);
+        arrays.iter().try_for_each(|(name, a)| write_array(&mut npz, name, &[a.nrows(), a.ncols()], a))
+    })
 }

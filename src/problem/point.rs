@@ -250,7 +250,7 @@ fn array_error(name: &str, reason: String) -> PointError {
     PointError::Array { name: name.into(), reason }
 }
 
-enum ReadError {
+pub(super) enum ReadError {
     Io(std::io::Error),
     Array(PointError),
 }
@@ -262,7 +262,7 @@ impl From<std::io::Error> for ReadError {
 }
 
 impl ReadError {
-    fn into_point_error(self, path: &Path) -> PointError {
+    pub(super) fn into_point_error(self, path: &Path) -> PointError {
         match self {
             ReadError::Io(source) => PointError::Io { path: path.display().to_string(), source },
             ReadError::Array(e) => e,
@@ -270,7 +270,11 @@ impl ReadError {
     }
 }
 
-fn read_array<R: Read + Seek>(archive: &mut npyz::npz::NpzArchive<R>, name: &str, shape: &[usize]) -> Result<Mat<f64>, ReadError> {
+pub(super) fn read_array<R: Read + Seek>(
+    archive: &mut npyz::npz::NpzArchive<R>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Mat<f64>, ReadError> {
     let refuse = |reason: String| ReadError::Array(array_error(name, reason));
     let npy = archive.by_name(name)?.ok_or_else(|| refuse(format!("missing; expected shape {shape:?}")))?;
     let found: Vec<u64> = npy.shape().to_vec();
@@ -300,7 +304,12 @@ fn read_array<R: Read + Seek>(archive: &mut npyz::npz::NpzArchive<R>, name: &str
     Ok(mat)
 }
 
-fn write_array<W: Write + Seek>(npz: &mut npyz::npz::NpzWriter<W>, name: &str, shape: &[usize], mat: &Mat<f64>) -> std::io::Result<()> {
+pub(super) fn write_array<W: Write + Seek>(
+    npz: &mut npyz::npz::NpzWriter<W>,
+    name: &str,
+    shape: &[usize],
+    mat: &Mat<f64>,
+) -> std::io::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&s| s as u64).collect();
     // Not the time of day: equal points give equal files.
     let options = npyz::zip::write::FileOptions::default().last_modified_time(npyz::zip::DateTime::default());

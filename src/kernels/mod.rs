@@ -1,0 +1,50 @@
+//! Linear-algebra kernels under test: accuracy, speed, regression.
+//!
+//! A [`Kernel`] computes products, Cholesky, QR, symmetric eigen and singular value decompositions, or solves linear systems, in one
+//! scalar. [`run`] gives it every [`Case`], scores what it returns ([`Score`]: residual ratios of LAPACK's tests with their thresholds,
+//! and the forward error against a reference of at least twice the precision) and times it on the largest case.
+//! Programs in other languages are scored alike through files: [`emit`] and [`judge`].
+//!
+//! ```
+//! use faer::{Mat, MatRef};
+//! use ufm::kernels::{Kernel, Operation, Options, Refusal, run};
+//!
+//! struct Textbook;
+//!
+//! impl Kernel<f64> for Textbook {
+//!     fn name(&self) -> &str {
+//!         "textbook"
+//!     }
+//!
+//!     fn gemm(&self, a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Refusal> {
+//!         Ok(Mat::from_fn(a.nrows(), b.ncols(), |i, j| (0..a.ncols()).map(|k| a[(i, k)] * b[(k, j)]).sum()))
+//!     }
+//! }
+//!
+//! let options = Options { operations: vec![Operation::Gemm], largest: 10, timed: false };
+//! let results = run::<f64>(&[&Textbook], &options, &|| {});
+//! assert!(!results.is_empty() && results.iter().all(|r| r.passes()));
+//! ```
+
+mod baseline;
+mod cases;
+mod exceptions;
+mod faer;
+mod files;
+mod kernel;
+mod matrices;
+mod nalgebra;
+mod reference;
+mod score;
+mod speed;
+mod suite;
+
+pub use self::faer::Faer;
+pub use self::nalgebra::Nalgebra;
+pub use baseline::{BaselineError, compare};
+pub use cases::{Case, cases};
+pub use files::{FilesError, emit, judge};
+pub use kernel::{Kernel, Operation, Refusal, Scalar};
+pub use score::{Ratio, Score};
+pub use speed::{Speed, product_peak};
+pub use suite::{Entry, Options, Outcome, Suite, count, run};
