@@ -4,19 +4,21 @@
 //! exact parameters of the problem, in integers, rationals and enclosures. The certificate's text (proofs/FORMAT.md) is for the
 //! independent checker, which recomputes all of it.
 
+mod deep;
 mod dual;
 mod identity;
 mod objective;
 mod saddle;
 mod writer;
 
+pub use deep::{Below, below};
 pub use identity::{IdentityTerms, identity_terms};
 pub use objective::{deep_gradient_norm, objective};
 use rug::{Float, Integer, Rational};
 
 use crate::problem::exact::State;
 use crate::problem::exact::{Plain, PlainError, scaled};
-use crate::problem::{ExactPoint, Problem, SpecError};
+use crate::problem::{ExactPoint, Model, Problem, SpecError};
 use crate::scalar::Ball;
 use writer::Writer;
 
@@ -87,7 +89,8 @@ pub struct Bounds {
     pub upper: Float,
     /// `upper − lower`, rounded up.
     pub gap: Float,
-    pub collapse: Collapse,
+    /// Plain models only.
+    pub collapse: Option<Collapse>,
 }
 
 /// The result of [`certify`].
@@ -122,7 +125,10 @@ pub enum CertifyError {
 /// `f(W,H,b) >= −L*(G) − ‖G 1‖²/(2 λ_b)` for all points of the problem, at every d; the objective at `point` is exact (MSE) or
 /// enclosed (cross-entropy).
 ///
-/// Hypotheses: the plain model with MSE or cross-entropy, any class sizes, bias and d. `problem_file` are the bytes the certificate
+/// For deep linear models the bound is the closed-form value (any depth, class sizes and d; FORMAT.md, "Deep models"), the certificate
+/// always of kind `gap`.
+///
+/// Hypotheses: the plain model with MSE or cross-entropy, any class sizes, bias and d; deep linear models. `problem_file` are the bytes the certificate
 /// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
 /// Shapes: W (K,d), H (d,N), b (K,1).
 ///
@@ -146,6 +152,9 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
+    if matches!(problem.model, Model::DeepLinear { .. }) {
+        return deep::certify(problem, problem_file, point, options);
+    }
     let plain = certifiable(problem)?;
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
@@ -228,9 +237,11 @@ pub fn certify(
             text.claim("lower", ">=", &b.lower);
             text.claim("upper", "<=", &b.upper);
             text.claim("gap", "<=", &b.gap);
-            text.claim("within-class", "<=", &b.collapse.within_class);
-            text.claim("self-duality", "<=", &b.collapse.self_duality);
-            text.claim("fit", "<=", &b.collapse.fit);
+            if let Some(collapse) = &b.collapse {
+                text.claim("within-class", "<=", &collapse.within_class);
+                text.claim("self-duality", "<=", &collapse.self_duality);
+                text.claim("fit", "<=", &collapse.fit);
+            }
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }
@@ -242,7 +253,7 @@ pub fn certify(
 /// The plain model with a loss the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     let plain = Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain model)"),
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain and the deep linear model)"),
         PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse and ce)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
     })?;
@@ -343,7 +354,7 @@ fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Opti
     let within_class = writer::round_up(&(Rational::from(2u32 * &g) / Rational::from(&plain.lambda_h * &n)));
     let self_duality = writer::round_up(&(Rational::from(2u32 * &g) / &plain.lambda_w));
     let collapse = Collapse { within_class, self_duality, fit: gap.clone() };
-    Some(Bounds { lower, upper, gap, collapse })
+    Some(Bounds { lower, upper, gap, collapse: Some(collapse) })
 }
 
 /// A gradient bound with room for the checker's own rounding: relative 2^-16 and absolute 2^-(precision/2), outwards.

@@ -3,6 +3,7 @@
 
 mod certify;
 mod flags;
+mod hunt;
 mod npz;
 mod problem;
 mod solve;
@@ -37,6 +38,8 @@ enum Command {
     Solve(solve::Args),
     /// Say what a point is, and write the certificate that proves it
     Certify(certify::Args),
+    /// Search for a certified counterexample to the collapsed optimum of a deep model
+    Hunt(hunt::Args),
 }
 
 /// What ends a command early.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Solve(args) => solve::run(&args),
         Command::Certify(args) => certify::run(&args),
+        Command::Hunt(args) => hunt::run(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

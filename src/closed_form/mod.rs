@@ -8,12 +8,17 @@ mod deep;
 mod entropy;
 mod focal;
 mod frame;
+mod graph;
 mod modes;
 mod mse;
 mod root;
 mod sphere;
 mod tag_scales;
 mod tags;
+
+pub(crate) use deep::collapsed_value;
+pub use graph::GraphFamily;
+pub(crate) use graph::complete_graph;
 
 use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};

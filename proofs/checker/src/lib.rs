@@ -3,6 +3,7 @@
 //! The predicates are stated in `proofs/FORMAT.md`. [`check`] evaluates them on the problem file and the certificate and
 //! trusts nothing else.
 
+mod deep;
 mod dyadic;
 mod matrix;
 mod predicates;
@@ -15,9 +16,10 @@ use std::fmt;
 use num_bigint::BigInt;
 use sha2::{Digest, Sha256};
 
+use deep::Deep;
 pub use dyadic::Dyadic;
 use predicates::{Instance, Triple};
-use problem::{Bias, Problem};
+use problem::{Bias, Fields, Problem};
 use reader::{Fail, Reader, require};
 
 /// Largest certificate read, in bytes.
@@ -36,7 +38,7 @@ pub enum Outcome {
     Unsupported(String),
 }
 
-/// The three kinds of claims.
+/// The kinds of claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The point's objective is within a known distance of the global minimum.
@@ -45,6 +47,8 @@ pub enum Kind {
     StrictSaddle,
     /// The gradient is not zero.
     NotCritical,
+    /// The point's objective is below that of every collapsed point.
+    Below,
 }
 
 /// A verified bound: the quantity `name` of FORMAT.md is at most (`at_most`) or at least `value`.
@@ -76,6 +80,7 @@ impl fmt::Display for Claim {
             Kind::Gap => "the point is a global minimum up to the gap:",
             Kind::StrictSaddle => "the point is critical up to its gradient, and the objective curves downwards there:",
             Kind::NotCritical => "the point is not critical:",
+            Kind::Below => "the point is below every collapsed point:",
         })?;
         self.bounds.iter().try_for_each(|Bound { name, at_most, value, .. }| {
             let (sign, what) = (if *at_most { "<=" } else { ">=" }, words(name));
@@ -88,7 +93,8 @@ impl fmt::Display for Claim {
 fn words(name: &str) -> &'static str {
     match name {
         "lower" => "objective at every point",
-        "upper" => "objective at this point",
+        "upper" | "objective" => "objective at this point",
+        "collapsed" => "objective at every collapsed point",
         "gap" => "distance of that objective from the global minimum",
         "within-class" => "within-class variability, (1/N) sum of ||h_i - class mean||^2,",
         "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
@@ -102,7 +108,7 @@ fn words(name: &str) -> &'static str {
 ///
 /// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
 ///
-/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse` or `ce`.
+/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse` or `ce`, or a deep model.
 ///
 /// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
 /// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
@@ -132,7 +138,11 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     if bytes.len() as u64 > MAX_PROBLEM || certificate.len() as u64 > MAX_CERTIFICATE {
         return Err(Fail::Unsupported("a file beyond the size limit (problem 1 MB, certificate 256 MB)".into()));
     }
-    let problem = Problem::parse(bytes).map_err(Fail::Unsupported)?;
+    let file = Fields::read(bytes).map_err(Fail::Unsupported)?;
+    let model = match file.choice("model", &["plain", "deep-linear", "deep-relu"]).map_err(Fail::Unsupported)? {
+        0 => Model::Plain(Problem::parse(&file).map_err(Fail::Unsupported)?),
+        model => Model::Deep(Deep::parse(&file, model == 2).map_err(Fail::Unsupported)?),
+    };
     let mut reader = Reader { rest: certificate, line: 0 };
     let version = reader.field_after("ufm-certificate")?;
     match reader::integer(version) {
@@ -145,15 +155,31 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
         return reader.reject(format!("the certificate is not about this problem, whose sha256 is {digest}"));
     }
     let kind = reader.field_after("kind")?;
-    require([&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind), reader.line, "unknown kind of certificate")?;
+    let kinds = match &model {
+        Model::Plain(_) => &[&b"gap"[..], b"strict-saddle", b"not-critical"][..],
+        Model::Deep(deep) => &[if deep.relu { &b"below"[..] } else { b"gap" }],
+    };
+    require(kinds.contains(&kind), reader.line, "unknown kind of certificate for this model")?;
     let precision = reader::integer(reader.field_after("precision")?).unwrap_or(0);
     require((32..=100_000).contains(&precision), reader.line, "precision is an integer from 32 to 100000")?;
-    let point = triple(&mut reader, &problem, ["W", "H", "b"])?;
-    let instance = Instance::new(&problem, &point, precision as usize);
+    match &model {
+        Model::Plain(problem) => plain(&mut reader, problem, kind, precision as usize),
+        Model::Deep(problem) => deep::certificate(&mut reader, problem, precision as usize),
+    }
+}
+
+enum Model {
+    Plain(Problem),
+    Deep(Deep),
+}
+
+fn plain(reader: &mut Reader<'_>, problem: &Problem, kind: &[u8], precision: usize) -> Result<Claim, Fail> {
+    let point = triple(reader, problem, ["W", "H", "b"])?;
+    let instance = Instance::new(problem, &point, precision);
     match kind {
-        b"gap" => gap(&mut reader, &instance),
-        b"strict-saddle" => strict_saddle(&mut reader, &instance),
-        _ => not_critical(&mut reader, &instance),
+        b"gap" => gap(reader, &instance),
+        b"strict-saddle" => strict_saddle(reader, &instance),
+        _ => not_critical(reader, &instance),
     }
 }
 

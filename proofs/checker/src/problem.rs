@@ -25,28 +25,33 @@ pub(crate) struct Problem {
 }
 
 #[derive(Debug)]
-enum Sizes {
+pub(crate) enum Sizes {
     Balanced(usize),
     Listed(Vec<usize>),
 }
 
-impl Problem {
+impl Sizes {
     /// n_1..n_K. Called once K columns have been read, so that memory follows the certificate's real size.
-    pub fn counts(&self) -> Vec<usize> {
-        match &self.sizes {
-            Sizes::Balanced(n) => vec![*n; self.classes],
+    pub fn counts(&self, classes: usize) -> Vec<usize> {
+        match self {
+            Sizes::Balanced(n) => vec![*n; classes],
             Sizes::Listed(counts) => counts.clone(),
         }
+    }
+}
+
+impl Problem {
+    /// n_1..n_K; see [`Sizes::counts`].
+    pub fn counts(&self) -> Vec<usize> {
+        self.sizes.counts(self.classes)
     }
 
     /// Validates a problem file as a whole.
     ///
     /// # Errors
-    /// What makes the file unreadable, invalid or different from the plain model.
-    pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
-        let file = Fields::read(text)?;
-        file.choice("model", &["plain"])?;
+    /// What makes the file invalid or different from the plain model.
+    pub fn parse(file: &Fields<'_>) -> Result<Problem, String> {
+        file.without(&["lambdas"])?;
         let ce = file.choice("loss", &["mse", "ce"])? == 1;
         let bias = [Bias::None, Bias::Free, Bias::Regularized][file.choice("bias", &["none", "free", "regularized"])?];
         let (classes, samples, sizes) = file.sizes()?;
@@ -58,13 +63,7 @@ impl Problem {
         if bias == Bias::Regularized {
             weights.push(file.decimal("lambda_b")?);
         }
-        let ten = BigInt::from(10);
-        let shift = weights.iter().map(|(_, power)| -power).max().unwrap_or(0).max(0);
-        let (q, limit) = (ten.pow(shift as u32), ten.pow(100));
-        let scaled: Vec<BigInt> = weights.iter().map(|(m, power)| m * ten.pow((power + shift) as u32)).collect();
-        if scaled.iter().any(|x| x * &limit < q || *x > &q * &limit) {
-            return Err("a weight is outside 1e-100 to 1e100".into());
-        }
+        let (scaled, q) = common_denominator(&weights)?;
         let mut scaled = scaled.into_iter();
         let mut next = || scaled.next().unwrap_or_default();
         let (w, h, b) = (next(), next(), next());
@@ -72,23 +71,37 @@ impl Problem {
     }
 }
 
+/// Weights m · 10^p as integers over one power of ten.
+pub(crate) fn common_denominator(weights: &[(BigInt, i64)]) -> Result<(Vec<BigInt>, BigInt), String> {
+    let ten = BigInt::from(10);
+    let shift = weights.iter().map(|(_, power)| -power).max().unwrap_or(0).max(0);
+    let (q, limit) = (ten.pow(shift as u32), ten.pow(100));
+    let scaled: Vec<BigInt> = weights.iter().map(|(m, power)| m * ten.pow((power + shift) as u32)).collect();
+    if scaled.iter().any(|x| x * &limit < q || *x > &q * &limit) {
+        return Err("a weight is outside 1e-100 to 1e100".into());
+    }
+    Ok((scaled, q))
+}
+
 /// A value as written: how it is spelled, and the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+pub(crate) enum Spelling {
     Quoted,
     Bare,
     List,
 }
-type Value<'a> = (Spelling, &'a str);
+pub(crate) type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 10] = ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b"];
+const KNOWN: [&str; 11] =
+    ["model", "loss", "bias", "classes", "per_class", "class_counts", "dim", "lambda_w", "lambda_h", "lambda_b", "lambdas"];
 const BLANK: [char; 2] = [' ', '\t'];
 
 /// The `key = value` lines; every other construct of TOML is refused.
-struct Fields<'a>(Vec<(&'a str, Value<'a>)>);
+pub(crate) struct Fields<'a>(Vec<(&'a str, Value<'a>)>);
 
 impl<'a> Fields<'a> {
-    fn read(text: &'a str) -> Result<Self, String> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
         let mut found: Vec<(&str, Value<'_>)> = Vec::new();
         for (i, line) in text.split('\n').map(|line| line.trim_matches(BLANK)).enumerate() {
             let refuse = |what: &str| Err(format!("problem file, line {}: {what}", i + 1));
@@ -101,7 +114,7 @@ impl<'a> Fields<'a> {
             let (key, rest) = line.split_once('=').unwrap_or((line, ""));
             let key = key.trim_end_matches(BLANK);
             if !KNOWN.contains(&key) || found.iter().any(|(k, _)| *k == key) {
-                return refuse("a key given twice, or one that the plain model does not have");
+                return refuse("a key given twice, or one that this checker does not know");
             }
             match value(rest.trim_start_matches(BLANK)) {
                 Some((value, tail)) if tail.is_empty() || tail.trim_start_matches(BLANK).starts_with('#') => found.push((key, value)),
@@ -111,23 +124,29 @@ impl<'a> Fields<'a> {
         Ok(Fields(found))
     }
 
-    fn get(&self, name: &str) -> Option<Value<'a>> {
+    /// Refuses keys of another model.
+    pub fn without(&self, names: &[&str]) -> Result<(), String> {
+        let foreign = names.iter().find(|name| self.get(name).is_some());
+        foreign.map_or(Ok(()), |name| Err(format!("`{name}` does not belong to this model")))
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The position of a string among its options.
-    fn choice(&self, name: &str, options: &[&str]) -> Result<usize, String> {
+    pub fn choice(&self, name: &str, options: &[&str]) -> Result<usize, String> {
         let index = options.iter().position(|o| self.get(name) == Some((Spelling::Quoted, o)));
         index.ok_or_else(|| format!("`{name}` must be given; this checker knows \"{}\"", options.join("\", \"")))
     }
 
-    fn count(&self, name: &str) -> Result<usize, String> {
+    pub fn count(&self, name: &str) -> Result<usize, String> {
         let count = self.get(name).filter(|(spelling, _)| *spelling == Spelling::Bare).and_then(|(_, text)| count(text));
         count.ok_or_else(|| format!("`{name}` must be given, as an integer from 1 to 10^18"))
     }
 
     /// K, N and the class sizes, from `class_counts` or from `classes` and `per_class`.
-    fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
+    pub fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
         let (classes, samples, sizes) = match (self.get("class_counts"), self.get("classes"), self.get("per_class")) {
             (Some((Spelling::List, list)), None, None) => {
                 let list = list.trim_end_matches(BLANK);
@@ -153,14 +172,30 @@ impl<'a> Fields<'a> {
     /// A bare TOML float denotes a binary number elsewhere; up to 15 significant digits its shortest decimal is the
     /// one written, and only those are accepted.
     fn decimal(&self, name: &str) -> Result<(BigInt, i64), String> {
-        let exact = |text: &str, digits: &str| bare_number(text) && digits.trim_start_matches('0').len() <= 15;
-        let read = self.get(name).filter(|(s, _)| *s != Spelling::List).and_then(|(spelling, text)| {
-            let (digits, power) = decimal(text)?;
-            let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
-            (spelling == Spelling::Quoted || exact(text, &digits)).then_some((m, power))
-        });
+        let read = self.get(name).and_then(weight);
         read.ok_or_else(|| format!("`{name}` must be given, as a positive decimal (at most 15 significant digits without quotes)"))
     }
+
+    /// The weights of a list, each as by [`Fields::decimal`].
+    pub fn decimals(&self, name: &str) -> Result<Vec<(BigInt, i64)>, String> {
+        let one = |item: &str| match value(item.trim_matches(BLANK))? {
+            (value, "") => weight(value),
+            _ => None,
+        };
+        let read = self.get(name).filter(|(spelling, _)| *spelling == Spelling::List).and_then(|(_, list)| {
+            let list = list.trim_end_matches(BLANK);
+            list.strip_suffix(',').unwrap_or(list).split(',').map(one).collect()
+        });
+        read.ok_or_else(|| format!("`{name}` must be a list of positive decimals (at most 15 significant digits without quotes)"))
+    }
+}
+
+/// A number m · 10^p as (m, p); see [`Fields::decimal`].
+fn weight((spelling, text): Value<'_>) -> Option<(BigInt, i64)> {
+    let (digits, power) = decimal(text)?;
+    let exact = bare_number(text) && digits.trim_start_matches('0').len() <= 15;
+    let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
+    (spelling == Spelling::Quoted || spelling == Spelling::Bare && exact).then_some((m, power))
 }
 
 /// The value at the start of `text`, and what follows it.
