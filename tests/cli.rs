@@ -267,7 +267,7 @@ fn traces_carry_metrics_and_certified_gaps() {
     let newton = run(&format!("{} --digits 20", example("ce")), "newton.csv");
     assert_eq!(newton[0].len(), 8);
     assert!(number(newton.last().unwrap(), 7) <= GAP_TOL);
-    let deep = run(&format!("{} --digits 20", example("extended_linear")), "deep.csv");
+    let deep = run(&format!("{} --digits 20", example("extended_relu")), "deep.csv");
     assert_eq!(deep[0].join(","), HEADER, "no gaps where no certificate covers the model");
 }
 

@@ -69,6 +69,7 @@ fn help() {
     snapshot("help_solve", "solve --help");
     snapshot("help_certify", "certify --help");
     snapshot("help_verify", "verify --help");
+    snapshot("help_hunt", "hunt --help");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The theorem registry: statement, source, hypotheses, claims and evidence of each, and what checking them found.
 
 mod claims;
+mod counterexample;
 mod extended;
 mod identity;
 mod instance;
