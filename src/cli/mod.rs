@@ -4,6 +4,7 @@
 mod certify;
 mod classifier;
 mod flags;
+mod hunt;
 mod metrics;
 mod problem;
 mod solve;
@@ -42,6 +43,8 @@ enum Command {
     Metrics(metrics::Args),
     /// Least-squares classifier of features (continual learning)
     Classifier(classifier::Args),
+    /// Search for a certified counterexample to the collapsed optimum of a deep model
+    Hunt(hunt::Args),
 }
 
 /// What ends a command early.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Certify(args) => certify::run(&args),
         Command::Metrics(args) => metrics::run(&args),
         Command::Classifier(args) => classifier::run(&args),
+        Command::Hunt(args) => hunt::run(&args),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
