@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use ufm::{
     problem::{Objective, Problem},
-    solve::{Method, SolveOptions, minimise},
+    solve::{HuntOptions, Method, SolveOptions, Start, hunt, minimise},
 };
 
 fn problem(loss: &str, bias: &str, (classes, dim, per_class): (u64, u64, u64)) -> Problem {
@@ -60,7 +60,26 @@ fn solves(c: &mut Criterion) {
             }
         }
     }
+    for (name, method) in [("newton", Method::NewtonCg), ("lbfgs", Method::Lbfgs)] {
+        let p = deep("deep-linear");
+        let options = SolveOptions { method, start: Start::Spectral, tol: 1e-8, ..Default::default() };
+        group.bench_function(BenchmarkId::new(name, "deep-linear p=5 K=10"), |b| {
+            b.iter(|| {
+                let solution = minimise(&p, &options, &mut |_| {}).expect("covered");
+                assert!(solution.gradient_norm <= 1e-8);
+                solution.objective
+            });
+        });
+    }
+    let (p, options) = (deep("deep-relu"), HuntOptions { starts: 4, seed: 0, time_limit: None });
+    group.bench_function("hunt, 4 starts/deep-relu p=5 K=10", |b| b.iter(|| hunt(&p, &options, &mut |_| {}).expect("covered").starts));
     group.finish();
+}
+
+fn deep(model: &str) -> Problem {
+    let weights = "'0.002', '0.002', '0.002', '0.002', '0.002'";
+    let text = format!("model = '{model}'\nloss = 'mse'\nclasses = 10\nper_class = 2\ndim = 12\nlambdas = [{weights}]");
+    Problem::from_toml(&text).expect("a valid problem")
 }
 
 /// The sphere model, gradient norm on the product of spheres.

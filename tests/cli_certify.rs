@@ -148,8 +148,8 @@ fn either_memory_order_is_the_same_point() {
 
 #[test]
 fn models_without_certificates_are_refused() {
-    let run = Desk::new().ufm(&format!("certify {} --out x.cert", example("extended_linear")));
-    assert!(run.refusal().contains("plain and multi-label models"));
+    let run = Desk::new().ufm(&format!("certify {} --out x.cert", example("extended_relu")));
+    assert!(run.refusal().contains("plain, multi-label, sphere and deep linear models"));
 }
 
 #[test]

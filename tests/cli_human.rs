@@ -70,6 +70,7 @@ fn help() {
     snapshot("help_certify", "certify --help");
     snapshot("help_verify", "verify --help");
     snapshot("help_metrics", "metrics --help");
+    snapshot("help_hunt", "hunt --help");
     snapshot("help_kernels", "kernels --help");
 }
 

@@ -2,7 +2,7 @@
 
 use rug::{Integer, Rational};
 
-use super::{Bounds, Certification, CertifyError, CertifyOptions, Collapse, Verdict, check_sizes, working_bits};
+use super::{Bounds, Certification, CertifyError, CertifyOptions, Verdict, check_sizes, working_bits};
 use crate::closed_form::closed_form;
 use crate::problem::exact::{logits, scaled};
 use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem};
@@ -98,8 +98,7 @@ pub(super) fn certify(problem: &Problem, point: &ExactPoint, options: &CertifyOp
         let upper = found.objective.upper();
         let gap = (&Ball::exact(upper.clone()) - &Ball::exact(lower.clone())).upper();
         // The contrastive argument bounds the value alone.
-        let unknown = || rug::Float::with_val(64, rug::float::Special::Infinity);
-        Bounds { lower, upper, gap, collapse: Collapse { within_class: unknown(), self_duality: unknown(), fit: unknown() } }
+        Bounds { lower, upper, gap, collapse: None }
     });
     let gap = bounds.as_ref().and_then(|b| b.gap.to_rational());
     let verdict = if gap.as_ref().is_some_and(|gap| *gap <= options.gap_tol) {

@@ -4,6 +4,7 @@
 //! exact parameters of the problem, in integers, rationals and enclosures. The certificate's text (proofs/FORMAT.md) is for the
 //! independent checker, which recomputes all of it.
 
+mod deep;
 mod distances;
 mod dual;
 mod factor;
@@ -16,6 +17,7 @@ mod saddle;
 mod sphere;
 mod writer;
 
+pub use deep::{Below, below};
 pub use distances::mean_distances;
 pub use identity::{IdentityTerms, identity_terms};
 pub use inertia::hessian_eigenvalues;
@@ -96,7 +98,8 @@ pub struct Bounds {
     pub upper: Float,
     /// `upper − lower`, rounded up.
     pub gap: Float,
-    pub collapse: Collapse,
+    /// `None` where the bound proves nothing about collapse: deep models and the focal loss.
+    pub collapse: Option<Collapse>,
 }
 
 /// The result of [`certify`].
@@ -139,8 +142,11 @@ pub enum CertifyError {
 /// Sphere: the point is the radial projection of its rows of W and columns of H, and the bound is
 /// `−L*(G) − (Σ α_k + Σ β_i)/2` with [[diag α, τ G], [τ Gᵀ, diag β]] positive semidefinite (proofs/FORMAT.md, sphere).
 ///
+/// For deep linear models the bound is the closed-form value (any depth, class sizes and d; FORMAT.md, "Deep models"), the certificate
+/// always of kind `gap`.
+///
 /// Hypotheses: the plain model with MSE, cross-entropy or label smoothing, or the multi-label model; any class sizes or tag sets, bias
-/// and d; the sphere model. `problem_file` are the bytes the certificate
+/// and d; the sphere model; deep linear models. `problem_file` are the bytes the certificate
 /// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
 /// Shapes: W (K,d), H (d,N), b (K,1).
 ///
@@ -165,6 +171,9 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
+    if matches!(problem.model, Model::DeepLinear { .. }) {
+        return deep::certify(problem, problem_file, point, options);
+    }
     if let Model::Sphere { temperature } = &problem.model {
         return sphere::certify(problem, temperature, problem_file, point, options);
     }
@@ -275,9 +284,11 @@ pub fn certify_with(
             text.claim("lower", ">=", &b.lower);
             text.claim("upper", "<=", &b.upper);
             text.claim("gap", "<=", &b.gap);
-            text.claim("within-class", "<=", &b.collapse.within_class);
-            text.claim("self-duality", "<=", &b.collapse.self_duality);
-            text.claim("fit", "<=", &b.collapse.fit);
+            if let Some(collapse) = &b.collapse {
+                text.claim("within-class", "<=", &collapse.within_class);
+                text.claim("self-duality", "<=", &collapse.self_duality);
+                text.claim("fit", "<=", &collapse.fit);
+            }
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }
@@ -295,7 +306,7 @@ fn tight(problem: &Problem) -> bool {
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain, multi-label and sphere models)"),
+        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain, multi-label, sphere and deep linear models)"),
         PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse, ce, label-smoothing and pick-all-labels)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
     })
@@ -404,7 +415,7 @@ fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Opti
     let within_class = writer::round_up(&(Rational::from(2u32 * &g) / Rational::from(&plain.lambda_h * &n)));
     let self_duality = writer::round_up(&(Rational::from(2u32 * &g) / &plain.lambda_w));
     let collapse = Collapse { within_class, self_duality, fit: gap.clone() };
-    Some(Bounds { lower, upper, gap, collapse })
+    Some(Bounds { lower, upper, gap, collapse: Some(collapse) })
 }
 
 /// A gradient bound with room for the checker's own rounding: relative 2^-16 and absolute 2^-(precision/2), outwards.

@@ -29,6 +29,11 @@ pub(super) fn natural(text: &str) -> Result<u64, String> {
     integer(text, 0, u64::MAX, "an integer from 0 to 2^64 - 1")
 }
 
+/// Starting points of a search.
+pub(super) fn starts(text: &str) -> Result<u64, String> {
+    integer(text, 1, 1_000_000, "an integer from 1 to 1000000")
+}
+
 /// Sizes of a problem; their ranges are the problem's to check.
 pub(super) fn size(text: &str) -> Result<i64, String> {
     integer(text, i64::MIN, i64::MAX, "an integer of at most 10^18")

@@ -4,6 +4,7 @@
 mod certify;
 mod classifier;
 mod flags;
+mod hunt;
 mod kernels;
 mod metrics;
 mod problem;
@@ -43,6 +44,8 @@ enum Command {
     Metrics(metrics::Args),
     /// Least-squares classifier of features (continual learning)
     Classifier(classifier::Args),
+    /// Search for a certified counterexample to the collapsed optimum of a deep model
+    Hunt(hunt::Args),
     /// Accuracy and speed of linear-algebra kernels, built-in or your own
     Kernels(kernels::Args),
 }
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Certify(args) => certify::run(&args),
         Command::Metrics(args) => metrics::run(&args),
         Command::Classifier(args) => classifier::run(&args),
+        Command::Hunt(args) => hunt::run(&args),
         Command::Kernels(args) => kernels::run_command(&args),
     });
     match outcome {

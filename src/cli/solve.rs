@@ -16,7 +16,7 @@ use super::{
     trace::Gaps,
 };
 use crate::certify::{CertifyError, CertifyOptions, Verdict, certify};
-use crate::metrics::point_metrics;
+use crate::metrics::{layers, point_metrics};
 use crate::problem::{Point, Problem};
 use crate::report::{self, Table, certificate_json, closed_form_json, number};
 use crate::solve::{Method, Progress, Refined, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_observed, refine};
@@ -259,8 +259,13 @@ fn numerical_json(problem: &Problem, s: &Solution, objective: String) -> Value {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.map_or(Value::Null, |x| Value::String(number(x)))))
         .collect();
-    json!({
+    let mut value = json!({
         "objective": objective, "gradient_norm": number(s.gradient_norm), "iterations": s.iterations, "seconds": s.seconds,
         "status": s.status.name(), "seed": s.seed, "metrics": metrics,
-    })
+    });
+    let layers = layers(problem, &s.point);
+    if !layers.is_empty() {
+        value["layers"] = report::layers_json(&layers);
+    }
+    value
 }

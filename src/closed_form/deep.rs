@@ -4,7 +4,7 @@
 use rug::{Float, Integer, Rational, ops::Pow};
 
 use super::{Form, Regime, Scalar, Unavailable, frame, modes::spread, whole};
-use crate::problem::{ExactPoint, Labels, Problem};
+use crate::problem::{ExactPoint, Labels, Model, Problem};
 use crate::scalar::{Ball, root_rational, sqrt_rational};
 
 /// Each mode minimises (x−1)²/2 + (p/2) κ x^{2/p}: (1−x) x^{1−2/p} = κ_k, κ_k = N Λ^{1/p} n_k^{1/p−1}; alive while κ_k <= κ_c.
@@ -16,21 +16,83 @@ pub(super) struct Deep {
 }
 
 /// Bits beyond the precision asked at which the root is approximated before it is enclosed.
-const ROOT_GUARD: u32 = 32;
+pub(super) const ROOT_GUARD: u32 = 32;
+
+/// κ_c^p = (p−2)^{p−2} / (p−1)^{2p−2}, exactly.
+fn critical_power(p: u32) -> Rational {
+    // 0^0 = 1: two factors die at κ = 1.
+    Rational::from((Integer::from(p - 2).pow(p - 2), Integer::from(p - 1).pow(2 * p - 2)))
+}
+
+/// The κ beyond which zero is the minimiser of a mode.
+pub(super) fn critical_kappa(p: u32, prec: u32) -> Ball {
+    root_rational(&critical_power(p), p, prec)
+}
+
+/// The least value of a mode whose minimiser is x: (1−x)(1+(p−1)x)/2.
+pub(super) fn mode_value(p: u32, x: &Ball, prec: u32) -> Ball {
+    let one = whole(1, prec);
+    ((&one - x) * (&one + &(x * &whole(u64::from(p - 1), prec)))).scale(-1)
+}
+
+/// The largest root t of F(t) = t^{p−2} − t^{2p−2} − κ, for p >= 3 and κ < κ_c: Newton's method from t = 1, where F is decreasing and
+/// concave down to it, then a bracket whose ends have certain signs.
+pub(super) fn largest_t(p: u32, kappa: &Ball, prec: u32) -> Ball {
+    let width = prec + ROOT_GUARD;
+    let value = |t: &Ball| &(&t.powi(p - 2) - &t.powi(2 * p - 2)) - kappa;
+    let mut t = Float::with_val(width, 1);
+    // Quadratic convergence: each step doubles the correct bits; near the threshold the first few only halve the distance.
+    for _ in 0..64 + 2 * (32 - width.leading_zeros()) {
+        let low = Float::with_val(width, (&t).pow(p - 3));
+        let high = Float::with_val(width, (&t).pow(2 * p - 3));
+        let slope = Float::with_val(width, &low * (p - 2)) - Float::with_val(width, &high * (2 * p - 2));
+        let step = value(&Ball::exact(t.clone())).mid() / slope;
+        let done = step.get_exp().is_none_or(|e| e < 8 - width as i32);
+        t -= step;
+        if done {
+            break;
+        }
+    }
+    let mut distance = Float::with_val(width, 1) >> (prec + ROOT_GUARD / 2);
+    loop {
+        let below = Float::with_val(width, &t - &distance);
+        let above = Float::with_val(width, &t + &distance);
+        if value(&Ball::exact(below.clone())).is_positive() && value(&Ball::exact(above.clone())).is_negative() {
+            return Ball::exact(below).hull(&Ball::exact(above));
+        }
+        if distance > 1 {
+            return Ball::whole(prec);
+        }
+        distance <<= 4;
+    }
+}
+
+/// The least objective over collapsed points of a deep model, whatever its dimension: the deep linear model's minimum for d >= K, a lower
+/// bound of it for smaller d. `None` for other models.
+pub(crate) fn collapsed_value(problem: &Problem, prec: u32) -> Option<Ball> {
+    match &problem.model {
+        Model::DeepLinear { lambdas } => Some(Deep::unchecked(problem, lambdas, false).f_star(prec)),
+        Model::DeepRelu { lambdas } => Some(Deep::unchecked(problem, lambdas, true).f_star(prec)),
+        _ => None,
+    }
+}
 
 impl Deep {
     pub fn new(problem: &Problem, lambdas: &[Rational], relu: bool) -> Result<Self, Unavailable> {
+        let least = problem.classes();
+        if problem.dim < least {
+            return Err(Unavailable::Dimension { least, dim: problem.dim });
+        }
+        Ok(Self::unchecked(problem, lambdas, relu))
+    }
+
+    fn unchecked(problem: &Problem, lambdas: &[Rational], relu: bool) -> Self {
         // Equal class sizes are balanced however they were written.
         let labels = match problem.per_class() {
             Some(per_class) => Labels::Balanced { classes: problem.classes(), per_class },
             None => problem.labels.clone(),
         };
-        let form = Deep { labels, samples: problem.samples(), lambdas: lambdas.to_vec(), relu };
-        let least = problem.classes();
-        if problem.dim < least {
-            return Err(Unavailable::Dimension { least, dim: problem.dim });
-        }
-        Ok(form)
+        Deep { labels, samples: problem.samples(), lambdas: lambdas.to_vec(), relu }
     }
 
     fn p(&self) -> u32 {
@@ -60,66 +122,25 @@ impl Deep {
         self.product() * Rational::from((Integer::from(self.samples).pow(p), Integer::from(n).pow(p - 1)))
     }
 
-    /// κ_c^p = (p−2)^{p−2} / (p−1)^{2p−2}, exactly.
-    fn critical_power(&self) -> Rational {
-        let p = self.p();
-        // 0^0 = 1: two factors die at κ = 1.
-        Rational::from((Integer::from(p - 2).pow(p - 2), Integer::from(p - 1).pow(2 * p - 2)))
-    }
-
     /// The largest root x of (1−x) x^{1−2/p} = κ, or zero beyond the critical κ (at it: the larger minimiser, but zero for p = 2).
     fn root(&self, n: u64, prec: u32) -> Ball {
         let p = self.p();
         let power = self.kappa_power(n);
-        if power > self.critical_power() {
+        if power > critical_power(self.p()) {
             return Ball::zero(prec);
         }
         let kappa = root_rational(&power, p, prec);
         if p == 2 {
             return whole(1, prec) - kappa;
         }
-        if power == self.critical_power() {
+        if power == critical_power(self.p()) {
             return Ball::from_rational(&Rational::from((p - 2, p - 1)), prec);
         }
-        self.largest_t(&power, prec).powi(p)
-    }
-
-    /// The largest root t of F(t) = t^{p−2} − t^{2p−2} − κ: Newton's method from t = 1, where F is decreasing and concave down to it,
-    /// then a bracket whose ends have certain signs.
-    fn largest_t(&self, power: &Rational, prec: u32) -> Ball {
-        let p = self.p();
-        let width = prec + ROOT_GUARD;
-        let kappa = root_rational(power, p, width);
-        let value = |t: &Ball| &(&t.powi(p - 2) - &t.powi(2 * p - 2)) - &kappa;
-        let mut t = Float::with_val(width, 1);
-        // Quadratic convergence: each step doubles the correct bits; near the threshold the first few only halve the distance.
-        for _ in 0..64 + 2 * (32 - width.leading_zeros()) {
-            let low = Float::with_val(width, (&t).pow(p - 3));
-            let high = Float::with_val(width, (&t).pow(2 * p - 3));
-            let slope = Float::with_val(width, &low * (p - 2)) - Float::with_val(width, &high * (2 * p - 2));
-            let step = value(&Ball::exact(t.clone())).mid() / slope;
-            let done = step.get_exp().is_none_or(|e| e < 8 - width as i32);
-            t -= step;
-            if done {
-                break;
-            }
-        }
-        let mut distance = Float::with_val(width, 1) >> (prec + ROOT_GUARD / 2);
-        loop {
-            let below = Float::with_val(width, &t - &distance);
-            let above = Float::with_val(width, &t + &distance);
-            if value(&Ball::exact(below.clone())).is_positive() && value(&Ball::exact(above.clone())).is_negative() {
-                return Ball::exact(below).hull(&Ball::exact(above));
-            }
-            if distance > 1 {
-                return Ball::whole(prec);
-            }
-            distance <<= 4;
-        }
+        largest_t(p, &root_rational(&power, p, prec + ROOT_GUARD), prec).powi(p)
     }
 
     fn survivors(&self) -> u64 {
-        let critical = self.critical_power();
+        let critical = critical_power(self.p());
         let alive = |n: u64| if self.p() == 2 { self.kappa_power(n) < critical } else { self.kappa_power(n) <= critical };
         self.groups().iter().filter(|&&(n, _)| alive(n)).map(|&(_, classes)| classes).sum()
     }
@@ -137,10 +158,8 @@ impl Form for Deep {
     fn f_star(&self, prec: u32) -> Ball {
         let mut value = Ball::zero(prec);
         for (n, classes) in self.groups() {
-            let x = self.root(n, prec);
-            let one = whole(1, prec);
-            let mode = (&one - &x) * (&one + &(&x * &whole(u64::from(self.p() - 1), prec)));
-            let weight = Rational::from(n) * Rational::from(classes) / Rational::from(self.samples) / 2u32;
+            let mode = mode_value(self.p(), &self.root(n, prec), prec);
+            let weight = Rational::from(n) * Rational::from(classes) / Rational::from(self.samples);
             value = value + mode * Ball::from_rational(&weight, prec);
         }
         value
@@ -149,7 +168,7 @@ impl Form for Deep {
     fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
         if let Labels::Balanced { per_class, .. } = self.labels {
             let kappa = root_rational(&self.kappa_power(per_class), self.p(), prec);
-            let critical = root_rational(&self.critical_power(), self.p(), prec);
+            let critical = root_rational(&critical_power(self.p()), self.p(), prec);
             return vec![
                 ("kappa", Scalar::Value(kappa)),
                 ("kappa_critical", Scalar::Value(critical)),

@@ -8,6 +8,7 @@ mod deep;
 mod entropy;
 mod focal;
 mod frame;
+mod graph;
 mod landscape;
 mod modes;
 mod mse;
@@ -16,6 +17,9 @@ mod sphere;
 mod tag_scales;
 mod tags;
 
+pub(crate) use deep::collapsed_value;
+pub use graph::GraphFamily;
+pub(crate) use graph::complete_graph;
 pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
 
 use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};

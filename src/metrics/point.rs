@@ -116,12 +116,12 @@ fn nc1(centred: &Mat<f64>, deviations: &Mat<f64>) -> Option<f64> {
 }
 
 /// Distance of the normalised matrix to `P/√(K−1)`.
-fn etf_distance(a: &Mat<f64>) -> Option<f64> {
+pub(super) fn etf_distance(a: &Mat<f64>) -> Option<f64> {
     let k = a.nrows() as f64;
     distance(a, |i, j| (f64::from(i == j) - 1.0 / k) / (k - 1.0).sqrt())
 }
 
-fn distance(a: &Mat<f64>, target: impl Fn(usize, usize) -> f64) -> Option<f64> {
+pub(super) fn distance(a: &Mat<f64>, target: impl Fn(usize, usize) -> f64) -> Option<f64> {
     let norm = a.norm_l2();
     let mut total = 0.0;
     for j in 0..a.ncols() {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::certify::{Certification, Verdict, objective};
 use crate::closed_form::{ClosedForm, Scalar, Unavailable, closed_form};
+use crate::metrics::LayerMetrics;
 use crate::problem::{ExactPoint, Problem};
 use crate::scalar::{Ball, decide_digits};
 
@@ -76,6 +77,19 @@ pub fn objective_digits(problem: &Problem, point: &ExactPoint, digits: u32) -> O
     objective(problem, point, bits(digits))?.to_decimal(digits).or_else(|| objective(problem, point, 2 * bits(digits))?.to_decimal(digits))
 }
 
+/// The layers of a deep point, from H to the logits.
+pub fn layers_json(layers: &[LayerMetrics]) -> Value {
+    let optional = |x: Option<f64>| x.map_or(Value::Null, |x| Value::String(number(x)));
+    let one = |l: &LayerMetrics| {
+        json!({
+            "name": l.name, "rank": l.rank, "factor_rank": l.factor_rank, "nc1_quotient": optional(l.nc1_quotient),
+            "nc2_etf": optional(l.nc2_etf), "nc2_of": optional(l.nc2_of), "nuclear_difference": optional(l.nuclear_difference),
+            "alignment": optional(l.alignment),
+        })
+    };
+    Value::Array(layers.iter().map(one).collect())
+}
+
 /// The certified gap: an upper bound of three digits; `None` when there is none.
 pub fn gap_text(c: &Certification) -> Option<String> {
     c.bounds.as_ref().map(|b| Ball::exact(b.gap.clone()).upper_decimal(BOUND_DIGITS))
@@ -102,12 +116,11 @@ pub fn certificate_json(c: &Certification, origin: &str, digits: u32) -> Value {
     if let Some(q) = &c.curvature {
         value["curvature"] = json!(q.upper_decimal(BOUND_DIGITS));
     }
-    // The focal loss's bound says nothing about collapse.
-    if let Some(b) = c.bounds.as_ref().filter(|b| b.collapse.fit.is_finite()) {
+    if let Some(collapse) = c.bounds.as_ref().and_then(|b| b.collapse.as_ref()) {
         value["collapse"] = json!({
-            "within_class": up(&b.collapse.within_class, BOUND_DIGITS),
-            "self_duality": up(&b.collapse.self_duality, BOUND_DIGITS),
-            "fit": up(&b.collapse.fit, BOUND_DIGITS),
+            "within_class": up(&collapse.within_class, BOUND_DIGITS),
+            "self_duality": up(&collapse.self_duality, BOUND_DIGITS),
+            "fit": up(&collapse.fit, BOUND_DIGITS),
         });
     }
     value["trust"] = json!("certified");

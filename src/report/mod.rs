@@ -7,7 +7,7 @@ mod metrics;
 mod table;
 mod theorems;
 
-pub use json::{bits, certificate_json, closed_form_json, gap_text, number, objective_digits};
+pub use json::{bits, certificate_json, closed_form_json, gap_text, layers_json, number, objective_digits};
 pub use kernels::{kernel_json, kernel_page, kernel_table};
 pub use metrics::{metrics_csv, metrics_json, metrics_rows, series_table};
 pub use table::{Table, certificate_rows, closed_form_rows, numerical_rows, problem_rows};

@@ -3,6 +3,7 @@
 //! They are untrusted: what they return becomes a claim only through a certificate.
 
 mod gradient_descent;
+mod hunt;
 mod lbfgs;
 mod newton;
 mod options;
@@ -11,6 +12,7 @@ mod run;
 mod start;
 mod warm;
 
+pub use hunt::{HuntOptions, HuntProgress, Hunted, hunt};
 pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
 pub use refine::{Refined, refine};
 pub use run::{minimise, minimise_loss, minimise_observed};

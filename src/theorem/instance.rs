@@ -40,6 +40,8 @@ pub struct Numerical {
 const F64_DIGITS: u32 = 15;
 /// Random starts tried for each problem.
 const SEEDS: u64 = 2;
+/// From this many factors on the spectral start is tried too.
+const SPECTRAL_DEPTH: usize = 4;
 
 impl Instance {
     pub(super) fn new(file: &str, digits: u32, predict: fn(&Problem, u32) -> Option<Prediction>) -> Result<Self, String> {
@@ -65,9 +67,9 @@ impl Instance {
     /// Numerical minimisers from random starts, with what their exact entries prove.
     pub fn numerical(&self) -> &[Numerical] {
         self.numerical.get_or_init(|| {
-            let run = |seed| {
+            let run = |(start, seed)| {
                 let method = Method::suited_to(&self.problem);
-                let options = SolveOptions { method, start: Start::Random, seed, ..Default::default() };
+                let options = SolveOptions { method, start, seed, ..Default::default() };
                 let solution = minimise(&self.problem, &options, &mut |_| {}).ok()?;
                 let refined = refine(&self.problem, &solution.point, self.digits, &mut |_| {}).ok().filter(|r| r.converged);
                 let options = CertifyOptions { digits: if refined.is_some() { self.digits } else { F64_DIGITS }, ..Default::default() };
@@ -78,7 +80,10 @@ impl Instance {
                 let certification = certify(&self.problem, self.file.as_bytes(), &exact, &options).ok();
                 Some(Numerical { solution, exact, refined, certification })
             };
-            (0..SEEDS).filter_map(run).collect()
+            let random = (0..SEEDS).map(|seed| (Start::Random, seed));
+            // Small random starts of deep models end at zero, a strict local minimum for p >= 3.
+            let spectral = (self.problem.depth() >= SPECTRAL_DEPTH).then_some((Start::Spectral, 0));
+            random.chain(spectral).filter_map(run).collect()
         })
     }
 
@@ -89,7 +94,16 @@ impl Instance {
 
     /// The independent checker's refusal of a certificate, if it refuses.
     pub fn refusal(&self, certification: &Certification) -> Option<String> {
-        let text = certification.text.as_ref()?;
+        self.refused(certification.text.as_ref()?)
+    }
+
+    /// The problem file's bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.file.as_bytes()
+    }
+
+    /// The independent checker's refusal of a certificate's text, if it refuses.
+    pub(super) fn refused(&self, text: &str) -> Option<String> {
         match ufm_check::check(self.file.as_bytes(), text.as_bytes()) {
             ufm_check::Outcome::Verified(_) => None,
             ufm_check::Outcome::Rejected { line, reason } => Some(format!("checker: line {line}: {reason}")),

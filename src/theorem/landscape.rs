@@ -119,7 +119,7 @@ fn descent(i: &Instance) -> Outcome {
         if (&Ball::exact(b.lower.clone()) - &p.f_star).is_positive() {
             return (Some(b.gap), Finding::Refuted("a certified lower bound above the claimed minimum".into()));
         }
-        if b.collapse.within_class.to_rational().is_none_or(|bound| within > bound) {
+        if b.collapse.as_ref().and_then(|c| c.within_class.to_rational()).is_none_or(|bound| within > bound) {
             return (Some(b.gap), Finding::Refuted("within-class variability beyond its certified bound".into()));
         }
         gaps.push(b.gap);

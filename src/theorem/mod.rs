@@ -2,6 +2,7 @@
 
 mod claims;
 mod classifier;
+mod counterexample;
 mod extended;
 mod identity;
 mod instance;

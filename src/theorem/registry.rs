@@ -2,6 +2,7 @@
 
 use super::claims::{LAYERS, NOT_BELOW, NUCLEAR, NUMERICAL, OPTIMALITY, ORTHOGONAL, SIMPLEX, STATIONARITY, STRUCTURE, VALUE};
 use super::classifier::{OWN, OWN_MEASURED, RIDGE};
+use super::counterexample::{COUNTEREXAMPLE, PREDICTED_BELOW, predict_graph};
 use super::extended::LOWER_BOUND;
 use super::sphere::STRICT_SADDLES;
 use super::{Prediction, Theorem, Trust};
@@ -29,6 +30,8 @@ pub(super) fn plain(loss: &str, bias: &str, labels: &str, dim: u32, lambda_w: &s
 fn deep(model: &str, labels: &str, dim: u32, lambdas: &str) -> String {
     format!("model = \"{model}\"\nloss = \"mse\"\n{labels}\ndim = {dim}\nlambdas = [{lambdas}]\n")
 }
+
+const FIVE_WEIGHTS: &str = "\"0.004\", \"0.004\", \"0.004\", \"0.004\", \"0.004\"";
 
 fn sphere(labels: &str, dim: u32, temperature: &str) -> String {
     format!("model = \"sphere\"\nloss = \"ce\"\n{labels}\ndim = {dim}\ntemperature = \"{temperature}\"\n")
@@ -168,6 +171,38 @@ pub fn registry() -> Vec<Theorem> {
             predict,
         },
         Theorem {
+            id: "deep-linear",
+            statement: "p factors W_{p-1} ... W_1 H, MSE without bias, balanced, d >= K: with kappa = K (n Lambda)^{1/p} at most \
+                        (1/(p-1)) ((p-2)/(p-1))^{(p-2)/p} the minimum is (1-x)(1+(p-1)x)/2, x the largest root of (1-x) x^{1-2/p} = kappa (1/2 otherwise); \
+                        H, W_1 H, ... are orthogonal frames.",
+            source: "Dang et al., ICML 2023 (arXiv 2301.00437); proofs/FORMAT.md derives the bound",
+            hypotheses: "deep-linear, any p >= 2, balanced, d >= K",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, ORTHOGONAL, OPTIMALITY, NOT_BELOW, LAYERS],
+            problems: vec![
+                deep("deep-linear", &classes(4, 3), 6, "\"0.0004\", \"0.004\", \"0.003\", \"0.002\""),
+                deep("deep-linear", &classes(3, 1), 4, "\"0.002\", \"0.002\", \"0.002\", \"0.002\", \"0.002\""),
+            ],
+            predict,
+        },
+        Theorem {
+            id: "deep-linear-minority-collapse",
+            statement: "p factors, MSE without bias, any class sizes, d >= K: each class k is a mode of its own with \
+                        kappa_k = N Lambda^{1/p} n_k^{1/p-1}, and collapses to zero when kappa_k exceeds the critical value.",
+            source: "Dang et al., ICML 2023 (arXiv 2301.00437), imbalanced data; proofs/FORMAT.md derives the bound",
+            hypotheses: "deep-linear, any p >= 2, d >= K",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, OPTIMALITY, NOT_BELOW, LAYERS],
+            problems: vec![
+                deep("deep-linear", "class_counts = [7, 5, 2]", 4, "\"0.0002\", \"0.002\", \"0.002\", \"0.002\""),
+                // The smallest class is dead, and no local minimum keeps it alive.
+                deep("deep-linear", "class_counts = [40, 20, 1]", 4, "\"0.002\", \"0.01\", \"0.01\", \"0.01\", \"0.01\""),
+            ],
+            predict,
+        },
+        Theorem {
             id: "extended-relu",
             statement: "Three factors with one ReLU, W_2 relu(W_1 H), MSE without bias, balanced: among minimisers with equal nuclear norms of W_1 H and \
                         relu(W_1 H), the value is the linear model's and relu(W_1 H) is an orthogonal frame.",
@@ -199,6 +234,39 @@ pub fn registry() -> Vec<Theorem> {
                 plain("mse", "free", "class_counts = [4, 2, 1]", 3, "0.01", "0.02"),
             ],
             predict,
+        },
+        Theorem {
+            id: "deep-relu-not-collapsed",
+            statement: "Deep ReLU with five factors, K = 4 and K = 6: collapse is not optimal; points of lower rank in some layers are below every \
+                        collapsed point.",
+            source: "Sukenik, Lampert and Mondelli 2024, neural collapse vs. low-rank bias; the points are this project's",
+            hypotheses: "deep-relu, p = 5, all weights 0.004, n = 1, the instances named",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![COUNTEREXAMPLE],
+            problems: vec![
+                deep("deep-relu", &classes(4, 1), 4, FIVE_WEIGHTS),
+                deep("deep-relu", &classes(4, 1), 6, FIVE_WEIGHTS),
+                deep("deep-relu", &classes(6, 1), 8, FIVE_WEIGHTS),
+            ],
+            predict,
+        },
+        Theorem {
+            id: "deep-relu-graph-family",
+            statement: "Deep ReLU, p >= 4, K = r(r-1)/2: the point built on the edges of the complete graph has the objective \
+                        min (y-1)^2/2 + (p/2) (n Lambda Pi y^2)^{1/p}, Pi = K r^{p-4} (r^2 (r-1)/8) ((r-1) sqrt(r-2) + sqrt(2r-2))^2, below the \
+                        collapsed value, where Pi is K^p, on these instances.",
+            source: "Sukenik, Lampert and Mondelli 2024, neural collapse vs. low-rank bias, strongly regular graphs",
+            hypotheses: "deep-relu, balanced, K = r(r-1)/2 with r >= 3, p >= 4, d >= K",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, PREDICTED_BELOW],
+            problems: vec![
+                deep("deep-relu", &classes(6, 1), 6, FIVE_WEIGHTS),
+                deep("deep-relu", &classes(10, 2), 11, "\"0.001\", \"0.002\", \"0.003\", \"0.004\", \"0.005\""),
+                deep("deep-relu", &classes(15, 1), 15, "\"0.001\", \"0.001\", \"0.001\", \"0.001\", \"0.001\", \"0.001\""),
+            ],
+            predict: predict_graph,
         },
     ];
     all.extend(losses::theorems());

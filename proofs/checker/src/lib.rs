@@ -3,6 +3,7 @@
 //! The predicates are stated in `proofs/FORMAT.md`. [`check`] evaluates them on the problem file and the certificate and
 //! trusts nothing else.
 
+mod deep;
 mod dyadic;
 mod matrix;
 mod predicates;
@@ -16,9 +17,10 @@ use std::fmt;
 use num_bigint::BigInt;
 use sha2::{Digest, Sha256};
 
+use deep::Deep;
 pub use dyadic::Dyadic;
 use predicates::{Instance, Triple};
-use problem::{Bias, Problem};
+use problem::{Bias, Fields, Problem};
 use reader::{Fail, Reader, require};
 use sphere::Sphere;
 
@@ -38,7 +40,7 @@ pub enum Outcome {
     Unsupported(String),
 }
 
-/// The three kinds of claims.
+/// The kinds of claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The point's objective is within a known distance of the global minimum.
@@ -47,6 +49,8 @@ pub enum Kind {
     StrictSaddle,
     /// The gradient is not zero.
     NotCritical,
+    /// The point's objective is below that of every collapsed point.
+    Below,
 }
 
 /// A verified bound: the quantity `name` of FORMAT.md is at most (`at_most`) or at least `value`.
@@ -78,6 +82,7 @@ impl fmt::Display for Claim {
             Kind::Gap => "the point is a global minimum up to the gap:",
             Kind::StrictSaddle => "the point is critical up to its gradient, and the objective curves downwards there:",
             Kind::NotCritical => "the point is not critical:",
+            Kind::Below => "the point is below every collapsed point:",
         })?;
         self.bounds.iter().try_for_each(|Bound { name, at_most, value, .. }| {
             let (sign, what) = (if *at_most { "<=" } else { ">=" }, words(name));
@@ -90,7 +95,8 @@ impl fmt::Display for Claim {
 fn words(name: &str) -> &'static str {
     match name {
         "lower" => "objective at every point",
-        "upper" => "objective at this point",
+        "upper" | "objective" => "objective at this point",
+        "collapsed" => "objective at every collapsed point",
         "gap" => "distance of that objective from the global minimum",
         "within-class" => "within-class variability, (1/N) sum of ||h_i - mean of its class or tag set||^2,",
         "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
@@ -106,7 +112,7 @@ fn words(name: &str) -> &'static str {
 /// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
 ///
 /// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce` or `label-smoothing`, the
-/// multi-label model with loss `pick-all-labels`, or the sphere model.
+/// multi-label model with loss `pick-all-labels`, the sphere model, or a deep model.
 ///
 /// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
 /// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
@@ -136,7 +142,12 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     if bytes.len() as u64 > MAX_PROBLEM || certificate.len() as u64 > MAX_CERTIFICATE {
         return Err(Fail::Unsupported("a file beyond the size limit (problem 1 MB, certificate 256 MB)".into()));
     }
-    let problem = Problem::parse(bytes).map_err(Fail::Unsupported)?;
+    let file = Fields::read(bytes).map_err(Fail::Unsupported)?;
+    let models = ["deep-linear", "deep-relu", "plain", "multi-label", "sphere"];
+    let model = match file.choice("model", &models).map_err(Fail::Unsupported)? {
+        deep @ (0 | 1) => Model::Deep(Deep::parse(&file, deep == 1).map_err(Fail::Unsupported)?),
+        _ => Model::Plain(Problem::parse(&file).map_err(Fail::Unsupported)?),
+    };
     let mut reader = Reader { rest: certificate, line: 0 };
     let version = reader.field_after("ufm-certificate")?;
     match reader::integer(version) {
@@ -149,24 +160,41 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
         return reader.reject(format!("the certificate is not about this problem, whose sha256 is {digest}"));
     }
     let kind = reader.field_after("kind")?;
-    require([&b"gap"[..], b"strict-saddle", b"not-critical"].contains(&kind), reader.line, "unknown kind of certificate")?;
+    let kinds = match &model {
+        Model::Plain(_) => &[&b"gap"[..], b"strict-saddle", b"not-critical"][..],
+        Model::Deep(deep) => &[if deep.relu { &b"below"[..] } else { b"gap" }],
+    };
+    require(kinds.contains(&kind), reader.line, "unknown kind of certificate for this model")?;
     let precision = reader::integer(reader.field_after("precision")?).unwrap_or(0);
     require((32..=100_000).contains(&precision), reader.line, "precision is an integer from 32 to 100000")?;
+    match &model {
+        Model::Plain(problem) => plain(&mut reader, problem, kind, precision as usize),
+        Model::Deep(problem) => deep::certificate(&mut reader, problem, precision as usize),
+    }
+}
+
+enum Model {
+    /// Plain, multi-label or sphere.
+    Plain(Problem),
+    Deep(Deep),
+}
+
+fn plain(reader: &mut Reader<'_>, problem: &Problem, kind: &[u8], precision: usize) -> Result<Claim, Fail> {
     let lines = [reader.line, reader.line + 1, reader.line + 2 + problem.classes];
-    let point = triple(&mut reader, &problem, ["W", "H", "b"])?;
+    let point = triple(reader, problem, ["W", "H", "b"])?;
     if problem.sphere {
-        let sphere = Sphere::new(&problem, &point, precision as usize, lines)?;
+        let sphere = Sphere::new(problem, &point, precision, lines)?;
         return match kind {
-            b"gap" => sphere::gap(&mut reader, &sphere),
-            b"strict-saddle" => sphere::strict_saddle(&mut reader, &sphere),
-            _ => sphere::not_critical(&mut reader, &sphere),
+            b"gap" => sphere::gap(reader, &sphere),
+            b"strict-saddle" => sphere::strict_saddle(reader, &sphere),
+            _ => sphere::not_critical(reader, &sphere),
         };
     }
-    let instance = Instance::new(&problem, &point, precision as usize);
+    let instance = Instance::new(problem, &point, precision);
     match kind {
-        b"gap" => gap(&mut reader, &instance),
-        b"strict-saddle" => strict_saddle(&mut reader, &instance),
-        _ => not_critical(&mut reader, &instance),
+        b"gap" => gap(reader, &instance),
+        b"strict-saddle" => strict_saddle(reader, &instance),
+        _ => not_critical(reader, &instance),
     }
 }
 

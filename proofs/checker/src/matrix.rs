@@ -39,6 +39,13 @@ impl Mat {
         self.row(i).iter().map(|m| Dyadic { m: m.clone(), e: self.e })
     }
 
+    /// The n x k matrix whose row i is e_(columns_i).
+    pub fn one_hot(columns: &[usize], cols: usize) -> Mat {
+        let mut m = vec![BigInt::ZERO; columns.len() * cols];
+        columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = BigInt::one());
+        Mat { rows: columns.len(), cols, e: 0, m }
+    }
+
     pub fn transpose(&self) -> Mat {
         let m = (0..self.m.len()).map(|t| self.m[t % self.rows * self.cols + t / self.rows].clone()).collect();
         Mat { rows: self.cols, cols: self.rows, e: self.e, m }

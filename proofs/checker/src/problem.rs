@@ -31,7 +31,7 @@ pub(crate) struct Problem {
 }
 
 #[derive(Debug)]
-enum Sizes {
+pub(crate) enum Sizes {
     Balanced(usize),
     Listed(Vec<usize>),
     /// Samples of every tag set of each multiplicity, ascending.
@@ -46,39 +46,38 @@ pub(crate) struct Group {
     pub count: usize,
 }
 
-impl Problem {
+impl Sizes {
     /// The groups in the order of H's columns. Called once N columns have been read, so that memory follows the certificate's real size.
-    pub fn groups(&self) -> Vec<Group> {
+    pub fn groups(&self, classes: usize) -> Vec<Group> {
         let single = |(class, &count): (usize, &usize)| Group { tags: vec![class], count };
-        match &self.sizes {
-            Sizes::Balanced(n) => vec![*n; self.classes].iter().enumerate().map(single).collect(),
+        match self {
+            Sizes::Balanced(n) => vec![*n; classes].iter().enumerate().map(single).collect(),
             Sizes::Listed(counts) => counts.iter().enumerate().map(single).collect(),
             Sizes::Tagged(groups) => groups.clone(),
             Sizes::PerTagSet(sizes) => {
                 let sets = |&(m, count): &(usize, usize)| {
                     let first: Vec<usize> = (0..m).collect();
-                    let all = std::iter::successors(Some(first), |set| self.next_set(set));
+                    let all = std::iter::successors(Some(first), |set| next_set(set, classes));
                     all.map(move |tags| Group { tags, count })
                 };
                 sizes.iter().flat_map(sets).collect()
             }
         }
     }
+}
 
-    /// The next subset of the classes of the same size, lexicographically.
-    fn next_set(&self, set: &[usize]) -> Option<Vec<usize>> {
-        let m = set.len();
-        let i = (0..m).rev().find(|&i| set[i] < self.classes - m + i)?;
-        Some(set[..i].iter().copied().chain((0..m - i).map(|j| set[i] + 1 + j)).collect())
+impl Problem {
+    /// See [`Sizes::groups`].
+    pub fn groups(&self) -> Vec<Group> {
+        self.sizes.groups(self.classes)
     }
 
     /// Validates a problem file as a whole.
     ///
     /// # Errors
-    /// What makes the file unreadable, invalid or different from the models above.
-    pub fn parse(bytes: &[u8]) -> Result<Problem, String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
-        let file = Fields::read(text)?;
+    /// What makes the file invalid or different from the models above.
+    pub fn parse(file: &Fields<'_>) -> Result<Problem, String> {
+        file.without(&["lambdas"])?;
         let model = ["plain", "multi-label", "sphere"][file.choice("model", &["plain", "multi-label", "sphere"])?];
         let (tagged, sphere) = (model == "multi-label", model == "sphere");
         let losses: &[&str] = match model {
@@ -106,13 +105,7 @@ impl Problem {
         if bias == Bias::Regularized {
             weights.push(file.decimal("lambda_b")?);
         }
-        let ten = BigInt::from(10);
-        let shift = weights.iter().map(|(_, power)| -power).max().unwrap_or(0).max(0);
-        let (q, limit) = (ten.pow(shift as u32), ten.pow(100));
-        let scaled: Vec<BigInt> = weights.iter().map(|(m, power)| m * ten.pow((power + shift) as u32)).collect();
-        if scaled.iter().any(|x| x * &limit < q || *x > &q * &limit) {
-            return Err("a weight is outside 1e-100 to 1e100".into());
-        }
+        let (scaled, q) = common_denominator(&weights)?;
         let mut scaled = scaled.into_iter();
         let mut next = || scaled.next().unwrap_or_default();
         let t = if sphere { next() } else { BigInt::default() };
@@ -121,17 +114,36 @@ impl Problem {
     }
 }
 
+/// The next subset of the classes of the same size, lexicographically.
+fn next_set(set: &[usize], classes: usize) -> Option<Vec<usize>> {
+    let m = set.len();
+    let i = (0..m).rev().find(|&i| set[i] < classes - m + i)?;
+    Some(set[..i].iter().copied().chain((0..m - i).map(|j| set[i] + 1 + j)).collect())
+}
+
+/// Weights m · 10^p as integers over one power of ten.
+pub(crate) fn common_denominator(weights: &[(BigInt, i64)]) -> Result<(Vec<BigInt>, BigInt), String> {
+    let ten = BigInt::from(10);
+    let shift = weights.iter().map(|(_, power)| -power).max().unwrap_or(0).max(0);
+    let (q, limit) = (ten.pow(shift as u32), ten.pow(100));
+    let scaled: Vec<BigInt> = weights.iter().map(|(m, power)| m * ten.pow((power + shift) as u32)).collect();
+    if scaled.iter().any(|x| x * &limit < q || *x > &q * &limit) {
+        return Err("a weight is outside 1e-100 to 1e100".into());
+    }
+    Ok((scaled, q))
+}
+
 /// A value as written: how it is spelled, and the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+pub(crate) enum Spelling {
     Quoted,
     Bare,
     List,
     Table,
 }
-type Value<'a> = (Spelling, &'a str);
+pub(crate) type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "model",
     "loss",
     "bias",
@@ -145,16 +157,18 @@ const KNOWN: [&str; 15] = [
     "lambda_w",
     "lambda_h",
     "lambda_b",
+    "lambdas",
     "smoothing",
     "temperature",
 ];
 const BLANK: [char; 2] = [' ', '\t'];
 
 /// The `key = value` lines; every other construct of TOML is refused.
-struct Fields<'a>(Vec<(&'a str, Value<'a>)>);
+pub(crate) struct Fields<'a>(Vec<(&'a str, Value<'a>)>);
 
 impl<'a> Fields<'a> {
-    fn read(text: &'a str) -> Result<Self, String> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "the problem file is not UTF-8".to_string())?;
         let mut found: Vec<(&str, Value<'_>)> = Vec::new();
         for (i, line) in text.split('\n').map(|line| line.trim_matches(BLANK)).enumerate() {
             let refuse = |what: &str| Err(format!("problem file, line {}: {what}", i + 1));
@@ -177,23 +191,29 @@ impl<'a> Fields<'a> {
         Ok(Fields(found))
     }
 
-    fn get(&self, name: &str) -> Option<Value<'a>> {
+    /// Refuses keys of another model.
+    pub fn without(&self, names: &[&str]) -> Result<(), String> {
+        let foreign = names.iter().find(|name| self.get(name).is_some());
+        foreign.map_or(Ok(()), |name| Err(format!("`{name}` does not belong to this model")))
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The position of a string among its options.
-    fn choice(&self, name: &str, options: &[&str]) -> Result<usize, String> {
+    pub fn choice(&self, name: &str, options: &[&str]) -> Result<usize, String> {
         let index = options.iter().position(|o| self.get(name) == Some((Spelling::Quoted, o)));
         index.ok_or_else(|| format!("`{name}` must be given; this checker knows \"{}\"", options.join("\", \"")))
     }
 
-    fn count(&self, name: &str) -> Result<usize, String> {
+    pub fn count(&self, name: &str) -> Result<usize, String> {
         let count = self.get(name).filter(|(spelling, _)| *spelling == Spelling::Bare).and_then(|(_, text)| count(text));
         count.ok_or_else(|| format!("`{name}` must be given, as an integer from 1 to 10^18"))
     }
 
     /// K, N and the class sizes, from `class_counts` or from `classes` and `per_class`.
-    fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
+    pub fn sizes(&self) -> Result<(usize, usize, Sizes), String> {
         let (classes, samples, sizes) = match (self.get("class_counts"), self.get("classes"), self.get("per_class")) {
             (Some((Spelling::List, list)), None, None) => {
                 let counts = items(list, count).ok_or("`class_counts` must be a list of integers from 1 to 10^18")?;
@@ -285,14 +305,30 @@ impl<'a> Fields<'a> {
     /// A bare TOML float denotes a binary number elsewhere; up to 15 significant digits its shortest decimal is the
     /// one written, and only those are accepted.
     fn decimal(&self, name: &str) -> Result<(BigInt, i64), String> {
-        let exact = |text: &str, digits: &str| bare_number(text) && digits.trim_start_matches('0').len() <= 15;
-        let read = self.get(name).filter(|(s, _)| matches!(s, Spelling::Quoted | Spelling::Bare)).and_then(|(spelling, text)| {
-            let (digits, power) = decimal(text)?;
-            let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
-            (spelling == Spelling::Quoted || exact(text, &digits)).then_some((m, power))
-        });
+        let read = self.get(name).and_then(weight);
         read.ok_or_else(|| format!("`{name}` must be given, as a positive decimal (at most 15 significant digits without quotes)"))
     }
+
+    /// The weights of a list, each as by [`Fields::decimal`].
+    pub fn decimals(&self, name: &str) -> Result<Vec<(BigInt, i64)>, String> {
+        let one = |item: &str| match value(item.trim_matches(BLANK))? {
+            (value, "") => weight(value),
+            _ => None,
+        };
+        let read = self.get(name).filter(|(spelling, _)| *spelling == Spelling::List).and_then(|(_, list)| {
+            let list = list.trim_end_matches(BLANK);
+            list.strip_suffix(',').unwrap_or(list).split(',').map(one).collect()
+        });
+        read.ok_or_else(|| format!("`{name}` must be a list of positive decimals (at most 15 significant digits without quotes)"))
+    }
+}
+
+/// A number m · 10^p as (m, p); see [`Fields::decimal`].
+fn weight((spelling, text): Value<'_>) -> Option<(BigInt, i64)> {
+    let (digits, power) = decimal(text)?;
+    let exact = bare_number(text) && digits.trim_start_matches('0').len() <= 15;
+    let m = BigInt::parse_bytes(digits.as_bytes(), 10)?;
+    (spelling == Spelling::Quoted || spelling == Spelling::Bare && exact).then_some((m, power))
 }
 
 /// The value at the start of `text`, and what follows it.

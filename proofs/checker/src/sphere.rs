@@ -55,7 +55,7 @@ impl<'a> Sphere<'a> {
 
     /// Yᵀ.
     fn targets(&self) -> Mat {
-        one_hot(&self.labels, self.problem.classes)
+        Mat::one_hot(&self.labels, self.problem.classes)
     }
 
     /// f <= bound: a sample's loss moves by at most ||p - y||_1 η <= 2 η.
@@ -70,7 +70,7 @@ impl<'a> Sphere<'a> {
             return rejected(line, "P3: a column of R does not sum to zero");
         }
         let classes: Vec<usize> = (0..self.problem.classes).collect();
-        let q = Mat::combine(&[(&self.one, rt), (&self.one, &one_hot(&classes, classes.len()))])?;
+        let q = Mat::combine(&[(&self.one, rt), (&self.one, &Mat::one_hot(&classes, classes.len()))])?;
         if q.m.iter().any(Signed::is_negative) {
             return rejected(line, "P3: a column of R plus its target has a negative entry");
         }
@@ -185,13 +185,6 @@ impl<'a> Sphere<'a> {
         };
         Ok(Mat { m: (0..products.m.len()).map(entry).collect(), e, ..products })
     }
-}
-
-/// The n x k matrix whose row i is e_(columns_i).
-fn one_hot(columns: &[usize], cols: usize) -> Mat {
-    let mut m = vec![BigInt::zero(); columns.len() * cols];
-    columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = BigInt::one());
-    Mat { rows: columns.len(), cols, e: 0, m }
 }
 
 /// The numbers of a column.

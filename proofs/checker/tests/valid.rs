@@ -14,6 +14,7 @@ fn examples_are_verified_and_true() {
             Kind::Gap => "gap",
             Kind::StrictSaddle => "strict-saddle",
             Kind::NotCritical => "not-critical",
+            Kind::Below => "below",
         };
         assert!(text.contains(&format!("kind {kind}\n")), "{name}");
         let parsed = parse(&text).unwrap();

@@ -133,9 +133,11 @@ pub(super) fn certify(
             text.claim("lower", ">=", &b.lower);
             text.claim("upper", "<=", &b.upper);
             text.claim("gap", "<=", &b.gap);
-            text.claim("within-class", "<=", &b.collapse.within_class);
-            text.claim("alignment", "<=", &b.collapse.self_duality);
-            text.claim("fit", "<=", &b.collapse.fit);
+            if let Some(collapse) = &b.collapse {
+                text.claim("within-class", "<=", &collapse.within_class);
+                text.claim("alignment", "<=", &collapse.self_duality);
+                text.claim("fit", "<=", &collapse.fit);
+            }
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }
@@ -161,5 +163,5 @@ fn bounds(units: &Units<'_>, dual: &SphereDual, objective: &Ball, precision: u32
     let largest = (0..plain.k).map(|k| dual.c.rational(k, 0) / Integer::from(plain.counts[k])).max()?;
     let deviation: Float = round_up(&(2u32 * gap.to_rational()? * largest));
     let collapse = Collapse { within_class: deviation.clone(), self_duality: deviation, fit: gap.clone() };
-    Some(Bounds { lower, upper, gap, collapse })
+    Some(Bounds { lower, upper, gap, collapse: Some(collapse) })
 }
