@@ -7,7 +7,9 @@ use std::path::Path;
 use cli_support::{Desk, doubles, npy, npz};
 use faer::{Mat, MatRef};
 use serde_json::{Value, json};
-use ufm::kernels::{Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, cases, compare, emit, judge, run};
+use ufm::kernels::{
+    Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, ThinSvd, cases, compare, emit, judge, run,
+};
 use ufm::report::{kernel_json, kernel_page, kernel_table};
 use ufm::scalar::Mp;
 
@@ -116,7 +118,7 @@ impl Kernel<f64> for Corrupted {
         Ok((w, v))
     }
 
-    fn svd(&self, a: MatRef<'_, f64>) -> Result<(Mat<f64>, Vec<f64>, Mat<f64>), Refusal> {
+    fn svd(&self, a: MatRef<'_, f64>) -> Result<ThinSvd<f64>, Refusal> {
         let single = |a: MatRef<'_, f32>| Faer.svd(a).map(|(u, s, v)| (widen(u), widen_all(s), widen(v)));
         let (mut u, mut s, v) = self.computed(a, |a| Faer.svd(a), single)?;
         self.rotate(&mut u);
@@ -352,7 +354,8 @@ fn baselines_show_regressions() {
     assert!(found.len() == 1 && found[0].contains("cholesky-large-200") && found[0].contains("times as long"), "{found:?}");
     assert!(regressions(&|r| r[timed]["speed"] = speed(median * 2.0)).unwrap().is_empty());
 
-    let refusals: [(&dyn Fn(&mut Value), &str); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let refusals: [(Change, &str); 7] = [
         (&|r| *r = json!(3), "not a list"),
         (&|r| *r = json!([]), "no result for"),
         (&|r| r[index]["seed"] = json!("1"), "seed"),

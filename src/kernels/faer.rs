@@ -8,7 +8,7 @@ use ::faer::{
     traits::{ComplexField, RealField},
 };
 
-use super::{Kernel, Refusal};
+use super::{Kernel, Refusal, ThinSvd};
 
 /// faer, through the solvers of its matrices, with its global parallelism (the threads of rayon's pool).
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,7 +45,7 @@ impl<T: RealField + ComplexField<Real = T> + ::faer::traits::Conjugate<Canonical
         Ok((result.S().column_vector().iter().cloned().collect(), result.U().to_owned()))
     }
 
-    fn svd(&self, a: MatRef<'_, T>) -> Result<(Mat<T>, Vec<T>, Mat<T>), Refusal> {
+    fn svd(&self, a: MatRef<'_, T>) -> Result<ThinSvd<T>, Refusal> {
         let result = a.thin_svd().map_err(|e| failed(format!("{e:?}")))?;
         Ok((result.U().to_owned(), result.S().column_vector().iter().cloned().collect(), result.V().transpose().to_owned()))
     }

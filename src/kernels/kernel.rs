@@ -136,6 +136,9 @@ pub enum Refusal {
     Failed(String),
 }
 
+/// U, s and Vᵀ of A = U diag(s) Vᵀ.
+pub type ThinSvd<T> = (Mat<T>, Vec<T>, Mat<T>);
+
 /// A linear-algebra kernel in the scalar T. Operations that are not overridden are not offered.
 ///
 /// Every operation sees A in full (symmetric matrices have both triangles) and returns what [`Operation`] states, in the shapes of
@@ -164,7 +167,7 @@ pub trait Kernel<T>: Sync {
     }
 
     /// Thin (U, s, Vᵀ).
-    fn svd(&self, _a: MatRef<'_, T>) -> Result<(Mat<T>, Vec<T>, Mat<T>), Refusal> {
+    fn svd(&self, _a: MatRef<'_, T>) -> Result<ThinSvd<T>, Refusal> {
         not_offered()
     }
 

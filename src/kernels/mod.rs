@@ -44,7 +44,7 @@ pub use self::nalgebra::Nalgebra;
 pub use baseline::{BaselineError, compare};
 pub use cases::{Case, cases};
 pub use files::{FilesError, emit, judge};
-pub use kernel::{Kernel, Operation, Refusal, Scalar};
+pub use kernel::{Kernel, Operation, Refusal, Scalar, ThinSvd};
 pub use score::{Ratio, Score};
 pub use speed::{Speed, product_peak};
 pub use suite::{Entry, Options, Outcome, Suite, count, run};

@@ -3,7 +3,7 @@
 use ::faer::{Mat, MatRef};
 use ::nalgebra::{DMatrix, RealField};
 
-use super::{Kernel, Refusal};
+use super::{Kernel, Refusal, ThinSvd};
 
 /// nalgebra, with the tolerances of its own defaults. Copies into and out of its matrices are part of its time.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +61,7 @@ impl<T: RealField> Kernel<T> for Nalgebra {
         Ok((order.iter().map(|&i| values[i].clone()).collect(), vectors))
     }
 
-    fn svd(&self, a: MatRef<'_, T>) -> Result<(Mat<T>, Vec<T>, Mat<T>), Refusal> {
+    fn svd(&self, a: MatRef<'_, T>) -> Result<ThinSvd<T>, Refusal> {
         if a.nrows() == 0 || a.ncols() == 0 {
             return empty();
         }
