@@ -1,6 +1,6 @@
 //! High-precision matrix products with error bounds, through products of doubles that are exact.
 //!
-//! A B is scaled by powers of two to integers A' B' + E ([`Scaling`](scale::Scaling)): with a_it = 2^(r_i − s_t − x)(A'_it + δ_it) and
+//! A B is scaled by powers of two to integers A' B' + E (`scale::Scaling`): with a_it = 2^(r_i − s_t − x)(A'_it + δ_it) and
 //! b_tj = 2^(c_j + s_t − y)(B'_tj + ε_tj), |A'| < 2^x, |B'| < 2^y, |δ|, |ε| < 1 (zero where x or y bits represent the operand),
 //!
 //! (A B)_ij = 2^(r_i + c_j − x − y) (Σ_t A'_it B'_tj + e_ij),   |e_ij| <= k (2^y [δ ≠ 0] + 2^x [ε ≠ 0]).
