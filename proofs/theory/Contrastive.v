@@ -274,4 +274,162 @@ have ap : 0 < a.
 by have := etf_dim K0 n0 lw0 lh0 ap nc; rewrite leqNgt dK.
 Qed.
 End NoBiasBound.
+
+(** ** Any bias mode, where phi has a supporting line at the minimising margin
+    phi x >= phi a + k (a - x) for all real x, 0 <= k <= kap, and k = kap unless a = 0.
+    Then -(k/N) K/(K-1) P Y is a subgradient of the loss at a P Y, convex or not, and
+    the collapse identity applies. *)
+Section Supported.
+Variables (m : bias_mode R) (a k : R).
+Hypothesis mpos : forall lb, m = RegularizedBias lb -> 0 < lb.
+Hypotheses (a0 : 0 <= a) (k0 : 0 <= k) (k_le : k <= kap) (slack : a = 0 \/ k = kap).
+Hypothesis support : forall x, phi a + k * (a - x) <= phi x.
+Local Notation f := (ufm L lw lh m).
+
+Let alpha : R := k * (K%:R / (K%:R - 1)).
+Let G : 'M[R]_(K, N) := dual_matrix lab alpha 0.
+Let Zs : 'M[R]_(K, N) := a *: (ctr K *m Y).
+Let kapE : kap * (K%:R / (K%:R - 1)) = c.
+Proof. by rewrite /kap; field; rewrite KN K1N. Qed.
+Let r0 : 0 < K%:R / (K%:R - 1) :> R. Proof. exact: divr_gt0. Qed.
+Let a_ok : 0 <= alpha <= c.
+Proof. by rewrite /alpha -kapE ler_pmul2r // k_le andbT mulr_ge0 // ltW. Qed.
+Let xa : a = 0 \/ alpha = c.
+Proof. by case: slack => [|e]; [left|right; rewrite /alpha e]. Qed.
+
+Let GE Z : frob G Z = - (N%:R^-1 * \sum_i k * margin Z i).
+Proof.
+have := frob_margins Z (fun=> 1); rewrite (_ : \row_i _ = const_mx 1); last first.
+  by apply/rowP => i; rewrite !mxE.
+rewrite diag_const_mx mulmx1; under eq_bigr do rewrite mul1r.
+move=> e; rewrite /G /dual_matrix mix_ctr -!scalemxAl !frobZl e -mulr_sumr /alpha.
+by field; rewrite NN KN K1N.
+Qed.
+Let Zs_loss : L Zs = phi a. Proof. exact: loss_scaled. Qed.
+Let GZs : frob G Zs = - (k * a).
+Proof.
+rewrite GE; under eq_bigr do rewrite margin_scaled.
+by rewrite sumr_const card_ord -[X in _ * X]mulr_natl mulKf.
+Qed.
+(** The Bregman term: the loss above its contrastive bound, and phi above its line. *)
+Let bregE Z : bregman L Zs G Z = (L Z - N%:R^-1 * (\sum_i phi (margin Z i)))
+  + N%:R^-1 * \sum_i (phi (margin Z i) - (phi a + k * (a - margin Z i))).
+Proof.
+rewrite /bregman frobBr Zs_loss GZs GE sumrB.
+have -> : \sum_i (phi a + k * (a - margin Z i))
+    = N%:R * (phi a + k * a) - \sum_i k * margin Z i.
+  have e i : phi a + k * (a - margin Z i) = phi a + k * a - k * margin Z i by ring.
+  by rewrite (eq_bigr _ (fun i _ => e i)) sumrB sumr_const card_ord mulr_natl.
+move: (\sum_i phi _) (\sum_i k * _) (L Z) => p q l.
+by field.
+Qed.
+Let b1 Z : 0 <= L Z - N%:R^-1 * \sum_i phi (margin Z i).
+Proof. by rewrite subr_ge0 (margin_bound contr). Qed.
+Let b2 Z i : 0 <= phi (margin Z i) - (phi a + k * (a - margin Z i)).
+Proof. by rewrite subr_ge0. Qed.
+Let b3 Z : 0 <= N%:R^-1 * \sum_i (phi (margin Z i) - (phi a + k * (a - margin Z i))).
+Proof. by apply: mulr_ge0; [rewrite invr_ge0 ltW|apply: sumr_ge0 => i _; exact: b2]. Qed.
+
+Lemma supported_certificate : certificate L lw lh m Zs 0 G.
+Proof.
+split.
+- by move=> Z; rewrite -ler_subr_addl -subr_ge0 -/(bregman L Zs G Z) bregE addr_ge0.
+- exact: (dual_matrix_op K0 n0 bal lw0 lh0 a_ok z_ok).
+have G1 : G *m (ones N)^T = 0 by rewrite (dual_matrix_ones K0 n0 bal) mul0r oppr0 scale0r.
+case: m mpos => [||lb] // mp; split; last by rewrite G1 scaler0.
+exact: mp.
+Qed.
+Let cert := supported_certificate.
+Lemma supported_value : dual_value L m Zs 0 G = phi a + kap * a.
+Proof.
+rewrite /dual_value Zs_loss GZs sqF0 mulr0 subr0 opprK.
+by case: slack => [->|->] //; rewrite !mulr0.
+Qed.
+
+(** The minimum of phi + kap is a lower bound of f at every d ... *)
+Theorem supported_lower W H b : bias_allowed m b -> phi a + kap * a <= f W H b.
+Proof. by move=> ok; rewrite -supported_value; exact: (collapse_lower lw0 lh0 cert W H ok). Qed.
+
+(** b is a constant vector (zero unless the bias is free). *)
+Definition constant_bias b : Prop := if m is FreeBias then ctr K *m b = 0 else b = 0.
+Let constant_ctr b : constant_bias b -> ctr K *m b = 0.
+Proof. by rewrite /constant_bias; case: (m) => [->|//|? ->]; rewrite mulmx0. Qed.
+
+(** ... attained at simplex ETFs for d >= K - 1 ... *)
+Theorem supported_attained : (K.-1 <= d)%N \/ a = 0 ->
+  exists W H, f W H 0 = phi a + kap * a /\ ETF (rho * a) W H.
+Proof.
+move=> dim; have rk : (\rank (mix K a 0 : 'M[R]_K) <= d)%N.
+  have [->|aN] := eqVneq a 0; first by rewrite mix_ctr scale0r mxrank0.
+  by case: dim => [|/eqP]; [rewrite rank_mix_ctr|rewrite (negbTE aN)].
+have [W [H nc]] := collapse_exists K0 n0 bal lw0 lh0 a0 (lexx 0) rk.
+exists W, H; split; last by apply/etf_collapseE.
+have ok : bias_allowed m (0 : 'cV[R]_K) by case: (m).
+rewrite -supported_value; apply/(collapse_iff lw0 lh0 cert W H ok).
+have yb : (0 : R) = 0 \/ (0 : R) = c by left.
+move: nc; rewrite -(common_zeros_iff K0 n0 bal lw0 lh0 xa yb a_ok z_ok).
+rewrite mix_ctr -scalemxAl -/Zs => -[e1 e2 e3]; split=> //; last by rewrite subrr scaler0.
+by rewrite /logits e1 mul0mx addr0 /bregman !subrr frob0r subrr.
+Qed.
+
+(** ... and only there, when the line touches phi at a alone. *)
+Hypothesis touch : forall x, phi x = phi a + k * (a - x) -> x = a.
+
+Let breg0 Z : bregman L Zs G Z = 0 <-> ctr K *m Z = Zs.
+Proof.
+split=> [/eqP|PZ].
+  rewrite bregE paddr_eq0 // subr_eq0 mulf_eq0 invr_eq0 (negbTE NN) /=.
+  case/andP => /eqP /(margin_bound_eq contr) oe.
+  rewrite psumr_eq0 // => /allP p0; apply/matrixP => l i; rewrite oe [RHS]mxE; congr (_ * _).
+  by apply: touch; apply/eqP; rewrite -subr_eq0; exact: (p0 i (mem_index_enum _)).
+have mg i : margin Z i = a.
+  by rewrite -(margin_scaled a i) /Contrastive.margin -/Zs -PZ mulmxA ctrM.
+have oe : others_equal lab Z.
+  by move=> l i; rewrite mg PZ [LHS]mxE.
+rewrite bregE (margin_bound_eq contr _).2 // subrr add0r big1 ?mulr0 // => i _.
+by rewrite mg subrr mulr0 addr0 subrr.
+Qed.
+
+Theorem supported_iff W H b : bias_allowed m b ->
+  f W H b = phi a + kap * a <-> ETF (rho * a) W H /\ constant_bias b.
+Proof.
+move=> ok; rewrite -supported_value (collapse_iff lw0 lh0 cert W H ok) -etf_collapseE.
+have yb : (0 : R) = 0 \/ (0 : R) = c by left.
+rewrite -(common_zeros_iff K0 n0 bal lw0 lh0 xa yb a_ok z_ok) mix_ctr -scalemxAl -/Zs -/G.
+have PZs : ctr K *m Zs = Zs by rewrite /Zs -scalemxAr mulmxA ctrM.
+have PG : ctr K *m G = G.
+  by rewrite /G /dual_matrix mix_ctr -!scalemxAl -!scalemxAr mulmxA ctrM.
+split=> [cz|[[e1 e2 e3] eb]]; last first.
+  split=> //.
+    by apply/breg0; rewrite /logits e1 mulmxDr PZs mulmxA constant_ctr // mul0mx addr0.
+  rewrite subr0; move: eb; rewrite /constant_bias.
+  by case: (m) => [->|_|? ->] /=; rewrite ?scaler0 ?scale0r.
+case: (cz) => e1 e2 e3 _.
+have fit : W *m H + ctr K *m b *m ones N = Zs.
+  have PW : ctr K *m W = W by rewrite e2 -scalemxAr mulmxA PG.
+  by move: e1 => /breg0; rewrite /logits mulmxDr !mulmxA PW.
+have eb : constant_bias b.
+  case: (bias_determined lw0 lh0 cert ok cz) => [->|[mf H1]].
+    by rewrite /constant_bias; case: (m) => //; rewrite mulmx0.
+  rewrite /constant_bias mf; have := congr1 (mulmx^~ (ones N)^T) fit.
+  rewrite /= mulmxDl -!mulmxA H1 onesK mulmx0 add0r /Zs -scalemxAl -mulmxA.
+  rewrite (balanced_ones R bal) -scalemxAr ctr_ones // !scaler0.
+  by rewrite !mul_mx_scalar -scalemxAr => /eqP; rewrite scaler_eq0 (negbTE NN) => /eqP.
+by split=> //; split=> //; rewrite -fit constant_ctr // mul0mx addr0.
+Qed.
+
+Theorem supported_minimisers W H b : (K.-1 <= d)%N \/ a = 0 ->
+  global_min L lw lh m W H b <->
+  [/\ bias_allowed m b, ETF (rho * a) W H & constant_bias b].
+Proof.
+move=> /supported_attained [W1 [H1 [e1 _]]].
+have ok0 : bias_allowed m (0 : 'cV[R]_K) by case: (m).
+split=> [[ok mn]|[ok nc eb]].
+  have : f W H b = phi a + kap * a.
+    by apply/eqP; rewrite eq_le supported_lower // andbT -e1; exact: mn.
+  by move/(supported_iff W H ok) => [].
+split=> // W' H' b' ok'; rewrite (supported_iff W H ok).2 //.
+exact: supported_lower.
+Qed.
+End Supported.
 End Bound.
