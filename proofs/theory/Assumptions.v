@@ -2,7 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
-From UFM Require Import TagSets Sphere Contrastive Focal.
+From UFM Require Import TagSets Sphere Contrastive Focal PickAllLabels.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
 
 (* The collapse identity *)
@@ -92,6 +92,16 @@ Print Assumptions focal_simplex_etf_minimisers.
 Print Assumptions focal_simplex_etf_needs_dim.
 Print Assumptions focal_biased_lower.
 Print Assumptions focal_biased_minimisers.
+(* Pick-all-labels *)
+Print Assumptions tag_gram.
+Print Assumptions pal_certificate.
+Print Assumptions pick_all_labels_lower.
+Print Assumptions pick_all_labels_iff.
+Print Assumptions pick_all_labels_attained.
+Print Assumptions pick_all_labels_minimisers.
+Print Assumptions pick_all_labels_needs_dim.
+Print Assumptions pal_within_class.
+Print Assumptions pal_tag_average.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.
