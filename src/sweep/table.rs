@@ -8,12 +8,12 @@ use super::{Grid, Instance, Record};
 use crate::problem::RawSpec;
 
 const COLUMNS: &str = "index,model,loss,bias,classes,per_class,class_counts,imbalance,per_tag_set,tag_sets,tag_counts,dim,lambda_w,lambda_h,lambda_b,\
-                       lambdas,smoothing,focusing,temperature,seed,c,kappa,kappa_critical,regime,conditional,f_star,objective,lower,gap,\
+                       lambdas,smoothing,focusing,temperature,seed,c,kappa,kappa_critical,regime,conditional,f_star,objective,lower,bound,gap,\
                        verdict,gradient_norm,nc1,nc2_etf,nc2_of,nc3,rank,rank_theory,agrees,surviving_classes,logit_norm,logit_scale,\
                        mean_scale,point,start,solver,iterations,status,reason";
 
 /// One row for each instance: its fields, theory, the certified values, what was measured, the status. An empty cell: nothing to say.
-/// `lower` and `gap` are certified, `f_star` is guaranteed to its last digit, `objective` is that of the exact point; `nc...`, `rank`,
+/// `lower` and `gap` are certified (`bound`: by a dual certificate or the closed form), `f_star` is guaranteed to its last digit, `objective` is that of the exact point; `nc...`, `rank`,
 /// `surviving_classes` and `logit_norm` are measured.
 pub fn csv(grid: &Grid, records: &[Record]) -> String {
     let mut text = format!("{COLUMNS}\n");
@@ -74,6 +74,7 @@ fn row(text: &mut String, instance: &Instance, record: &Record) {
         o.f_star.clone(),
         o.objective.clone(),
         o.lower.clone(),
+        o.bound.clone(),
         o.gap.clone(),
         o.verdict.clone(),
         o.gradient_norm.clone(),
@@ -140,7 +141,9 @@ fn sizes(counts: &[i64]) -> String {
 pub fn json(grid: &Grid, records: &[Record]) -> Value {
     let one = |record: &Record| {
         let instance = grid.instances.get(record.index)?;
-        Some(json!({ "index": record.index, "problem": instance.raw, "seed": instance.seed, "agrees": record.outcome.agrees(), "result": record.outcome }))
+        Some(
+            json!({ "index": record.index, "problem": instance.raw, "seed": instance.seed, "agrees": record.outcome.agrees(), "result": record.outcome }),
+        )
     };
     json!({
         "version": env!("CARGO_PKG_VERSION"), "grid": grid.hash, "options": grid.options.json(),
