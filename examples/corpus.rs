@@ -20,8 +20,8 @@ use ufm::{
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Bits of minima and exact objectives.
-const PRECISION: u32 = 512;
+/// Bits of minima and exact objectives: enough to see the square of the least double.
+const PRECISION: u32 = 2560;
 /// Digits of the figures in the manifest.
 const DIGITS: u32 = 25;
 /// Digits of an excess or gap, whose bounds are outwards.
