@@ -294,11 +294,9 @@ fn exit_codes_and_what_is_listed() {
     assert_eq!(run.code, 1);
     assert_eq!(run.err, "", "quiet when piped");
     assert!(run.out.contains("1 hold") || run.out.contains("1 holds"), "{}", run.out);
-    assert!(
-        run.out.contains(
-            "undecided: plain, ce, free, K = 5, n = 1, d = 2, lambda_w = 0.01, lambda_h = 0.01; the lower bound need not be tight"
-        )
-    );
+    assert!(run.out.contains(
+        "undecided: plain, ce, bias free, K = 5, n = 1, d = 2, lambda_w = 0.01, lambda_h = 0.01; the lower bound need not be tight"
+    ));
     assert!(desk.text("s.html").contains("Instances to look at"));
     let json = desk.ufm("sweep g.toml --out s --resume --json").json();
     assert_eq!((json["computed"].as_u64(), json["failing"][0]["index"].as_u64()), (Some(0), Some(0)));

@@ -107,7 +107,8 @@ fn quoted(cell: String) -> String {
 
 /// The fields of an instance that tell it from the others of its grid, for people: `classes 4, lambda_w 0.01, ...`.
 pub(crate) fn describe(raw: &RawSpec) -> String {
-    let mut parts: Vec<String> = [&raw.model, &raw.loss, &raw.bias].into_iter().flatten().cloned().collect();
+    let mut parts: Vec<String> = [&raw.model, &raw.loss].into_iter().flatten().cloned().collect();
+    parts.extend(raw.bias.as_ref().map(|bias| format!("bias {bias}")));
     match (&raw.class_counts, raw.classes, raw.per_class) {
         (Some(counts), ..) => parts.push(format!("class sizes {}", sizes(counts))),
         (None, Some(k), Some(n)) => parts.push(format!("K = {k}, n = {n}")),

@@ -34,9 +34,6 @@ impl Axis {
             return (0.0, 1.0, vec![0.0, 1.0]);
         }
         let spread = largest - least;
-        if self.log && spread < FEW_DECADES {
-            return Self::ticks_within_decades(least, largest);
-        }
         let step = if self.log {
             (spread / 6.0).ceil().max(1.0)
         } else if spread > 0.0 {
@@ -51,28 +48,15 @@ impl Axis {
         (first * step, last * step, ticks)
     }
 
-    /// Few decades: ticks at 1, 2 and 5 times powers of ten, the ends at the nearest of them.
-    fn ticks_within_decades(least: f64, largest: f64) -> (f64, f64, Vec<f64>) {
-        let decades = least.floor() as i32 - 1..=largest.ceil() as i32 + 1;
-        let all: Vec<f64> = decades.flat_map(|e| [1.0, 2.0, 5.0].map(|m: f64| f64::from(e) + m.log10())).collect();
-        // A rounding error beyond a tick is on it.
-        let first = all.iter().rposition(|&t| t <= least + 1e-9).unwrap_or(0);
-        let last = all.iter().position(|&t| t >= largest - 1e-9).unwrap_or(all.len() - 1).max(first + 1);
-        (all[first], all[last], all[first..=last].to_vec())
-    }
-
     fn text(&self, place: f64) -> String {
         match self.log {
             true if (-3.0..=4.0).contains(&place) => number(10f64.powf(place)),
-            true => format!("{}e{}", number(10f64.powf(place - place.floor())), place.floor()),
+            true => format!("1e{place}"),
             // Multiples of a step carry the rounding of the product.
             false => number((place * 1e12).round() / 1e12),
         }
     }
 }
-
-/// Spread of a logarithmic axis up to which decades alone are too coarse.
-const FEW_DECADES: f64 = 2.5;
 
 /// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
