@@ -48,7 +48,13 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
         .iter()
         .map(|r| {
             let conditional = if r.conditional { "yes" } else { "no" };
-            vec![text(r.id), verdict(&r.finding), text(r.trust.name()), text(conditional), Cell::Number(r.claims.len().to_string())]
+            vec![
+                Cell::Section(r.id.into()),
+                verdict(&r.finding),
+                text(r.trust.name()),
+                text(conditional),
+                Cell::Number(r.claims.len().to_string()),
+            ]
         })
         .collect();
     page.table("Verdict and trust of each theorem", &["theorem", "verdict", "trust", "conditional", "claims"], &rows);
@@ -69,7 +75,8 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
     }
     if !series.is_empty() {
         let title = "Worst deviation of each claim (those that hold exactly are not shown)".into();
-        page.plot(&Plot { title, x: Axis::linear("theorem, in the order of the table"), y: Axis::log("deviation"), series });
+        let names = reports.iter().map(|r| r.id.to_owned()).collect();
+        page.plot(&Plot { title, x: Axis::named("", names), y: Axis::log("deviation"), series });
     }
     for r in reports {
         page.section(r.id);
