@@ -88,15 +88,19 @@ impl Axis {
             least.abs().max(1.0)
         };
         let (first, last) = ((least / step).floor(), (largest / step).ceil().max((least / step).floor() + 1.0));
-        let mut ticks = vec![];
+        let mut places: Vec<f64> = vec![];
         for i in 0..=(last - first) as usize {
             let place = (first + i as f64) * step;
-            ticks.push(self.tick(place));
-            if self.log && last - first <= FEW_DECADES && step == 1.0 && place < last {
-                ticks.extend([2.0, 5.0].map(|part: f64| self.tick(place + part.log10())));
+            places.push(place);
+            if self.log && last - first <= FEW_DECADES && step == 1.0 && first + (i as f64) < last {
+                places.extend([2.0, 5.0].map(|part: f64| place + part.log10()));
             }
         }
-        Ticks { first: first * step, last: last * step, ticks }
+        // Of the finer ticks only those around the values, at least two.
+        let from = places.iter().rposition(|&p| p <= least).unwrap_or(0).min(places.len() - 2);
+        let to = places.iter().position(|&p| p >= largest).unwrap_or(places.len() - 1).max(from + 1);
+        let places = &places[from..=to];
+        Ticks { first: places[0], last: places[places.len() - 1], ticks: places.iter().map(|&p| self.tick(p)).collect() }
     }
 
     fn tick(&self, place: f64) -> Tick {

@@ -121,7 +121,7 @@ impl HeatMap {
 }
 
 /// Ends of the blocks that `size` rows are shown in: all of them when there are few.
-pub(in crate::report) fn block_bounds(size: usize) -> Vec<usize> {
+fn block_bounds(size: usize) -> Vec<usize> {
     let parts = size.min(CELLS);
     (0..=parts).map(|i| i * size / parts.max(1)).collect()
 }

@@ -17,6 +17,7 @@ mod heat;
 mod plot;
 
 pub use axis::Axis;
+pub(super) use heat::CELLS;
 pub use heat::HeatMap;
 pub use plot::{Mark, Plot, Series};
 
@@ -82,10 +83,17 @@ impl Page {
 
     pub fn plot(&mut self, plot: &Plot) {
         let id = self.next_figure();
-        let drawing = plot.svg(id) + &plot.legend();
+        let mut drawing = plot.svg(id) + &plot.legend();
+        let omitted = plot.omitted();
+        if omitted > 0 {
+            let _ = writeln!(
+                drawing,
+                "<p>Points without a place on these axes, such as zeros on a logarithmic one: {omitted}; the numbers have them.</p>"
+            );
+        }
         let (x, y) = (plot.x.label.as_str(), plot.y.label.as_str());
         let headers = ["series", if x.is_empty() { "x" } else { x }, if y.is_empty() { "y" } else { y }];
-        self.figure(&plot.title, &drawing, &headers, &plot.numbers());
+        self.figure("curves", &plot.title, &drawing, &headers, &plot.numbers());
     }
 
     pub fn heat_map(&mut self, map: &HeatMap) {
@@ -107,7 +115,7 @@ impl Page {
         drawing.push_str("</div>\n");
         drawing.push_str(&heat::colour_bar(scale));
         let rows: Vec<Vec<Cell>> = maps.iter().flat_map(HeatMap::numbers).collect();
-        self.figure(title, &drawing, &HeatMap::HEADERS, &rows);
+        self.figure("matrices", title, &drawing, &HeatMap::HEADERS, &rows);
     }
 
     fn next_figure(&mut self) -> usize {
@@ -115,12 +123,12 @@ impl Page {
         self.figures
     }
 
-    fn figure(&mut self, title: &str, drawing: &str, headers: &[&str], rows: &[Vec<Cell>]) {
+    fn figure(&mut self, class: &str, title: &str, drawing: &str, headers: &[&str], rows: &[Vec<Cell>]) {
         let numbers = table(title, headers, rows);
         let title = escape(title);
         let _ = writeln!(
             self.body,
-            "<figure><figcaption>{title}</figcaption>\n{drawing}<details><summary>Numbers</summary><div class=\"scroll\" role=\"region\" tabindex=\"0\" \
+            "<figure class=\"{class}\"><figcaption>{title}</figcaption>\n{drawing}<details><summary>Numbers</summary><div class=\"scroll\" role=\"region\" tabindex=\"0\" \
              aria-label=\"Numbers: {title}\">{numbers}</div></details></figure>",
         );
     }

@@ -48,8 +48,8 @@ pub struct Plot {
 const WIDTH: f64 = 600.0;
 const FLOOR: f64 = 320.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = 14.0;
-const TOP: f64 = 32.0;
+const RIGHT: f64 = 28.0;
+const TOP: f64 = 40.0;
 /// Room for a line of text below the axis.
 const LINE: f64 = 26.0;
 /// Breadth of a character of the larger type.
@@ -100,7 +100,7 @@ impl Plot {
             writeln!(svg, "<rect class=\"frame\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>", right - LEFT, FLOOR - TOP);
         let middle = (LEFT + right) / 2.0;
         let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", height - 6.0, escape(&self.x.label));
-        let _ = writeln!(svg, "<text x=\"4\" y=\"20\">{}</text>", escape(&self.y.label));
+        let _ = writeln!(svg, "<text x=\"4\" y=\"18\">{}</text>", escape(&self.y.label));
         for (i, series) in self.series.iter().enumerate() {
             let at: Vec<(f64, f64)> =
                 series.points.iter().filter_map(|p| Some((to_x(self.x.place(p.0)?), to_y(self.y.place(p.1)?)))).collect();
@@ -124,7 +124,8 @@ impl Plot {
     /// The series with samples of their lines and marks.
     pub(super) fn legend(&self) -> String {
         let mut text = String::from("<ul class=\"legend\">\n");
-        for (i, series) in self.series.iter().enumerate() {
+        // A series without points keeps its colour for other plots of the page.
+        for (i, series) in self.series.iter().enumerate().filter(|(_, s)| !s.points.is_empty()) {
             text.push_str("<li><svg viewBox=\"0 0 36 12\" aria-hidden=\"true\">");
             let style = Style::new(i, series.mark);
             style.line(&mut text, &[(0.0, 6.0), (36.0, 6.0)]);
@@ -133,6 +134,12 @@ impl Plot {
         }
         text.push_str("</ul>\n");
         text
+    }
+
+    /// Points that have no place on the axes.
+    pub(super) fn omitted(&self) -> usize {
+        let placed = |p: &&(f64, f64)| self.x.place(p.0).is_some() && self.y.place(p.1).is_some();
+        self.series.iter().flat_map(|s| &s.points).filter(|p| !placed(p)).count()
     }
 
     /// All points, the text alternative in full.
