@@ -11,6 +11,10 @@ pub enum Mark {
     Points,
     /// What theory predicts: dashed, without marks.
     Theory,
+    /// Rings around points of other series that deserve a look.
+    Ring,
+    /// Crosses over points of other series that do not count.
+    Cross,
 }
 
 /// Named points (x, y), in drawing order.
@@ -32,6 +36,14 @@ impl Series {
 
     pub fn theory(name: &str, points: Vec<(f64, f64)>) -> Self {
         Series { name: name.into(), points, mark: Mark::Theory }
+    }
+
+    pub fn rings(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Ring }
+    }
+
+    pub fn crosses(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Cross }
     }
 }
 
@@ -190,13 +202,13 @@ impl Style {
 
     fn draw(&self, svg: &mut String, at: &[(f64, f64)]) {
         self.line(svg, at);
-        if self.mark == Mark::Points || at.len() <= MARKED {
+        if self.mark != Mark::Line || at.len() <= MARKED {
             self.marks(svg, at);
         }
     }
 
     fn line(&self, svg: &mut String, at: &[(f64, f64)]) {
-        if self.mark == Mark::Points || at.len() < 2 {
+        if !matches!(self.mark, Mark::Line | Mark::Theory) || at.len() < 2 {
             return;
         }
         let dash = if self.mark == Mark::Theory { DASHES[1] } else { DASHES[self.index / COLOURS % DASHES.len()] };
@@ -211,9 +223,16 @@ impl Style {
         }
         let colour = self.colour();
         for &(x, y) in at {
-            let _ = match self.index % 3 {
-                0 => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"),
-                1 => writeln!(svg, "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6.4\" height=\"6.4\" fill=\"{colour}\"/>", x - 3.2, y - 3.2),
+            let _ = match (self.mark, self.index % 3) {
+                (Mark::Ring, _) => {
+                    writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>")
+                }
+                (Mark::Cross, _) => {
+                    let (left, top) = (x - 5.0, y - 5.0);
+                    writeln!(svg, "<path d=\"M{left:.1} {top:.1}l10 10m0 -10l-10 10\" stroke=\"var(--text)\" stroke-width=\"1.5\"/>")
+                }
+                (_, 0) => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"),
+                (_, 1) => writeln!(svg, "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6.4\" height=\"6.4\" fill=\"{colour}\"/>", x - 3.2, y - 3.2),
                 _ => writeln!(
                     svg,
                     "<polygon points=\"{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}\" fill=\"{colour}\"/>",
