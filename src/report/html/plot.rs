@@ -65,6 +65,10 @@ pub enum Mark {
     Points,
     /// What theory predicts: dashed, without marks.
     Theory,
+    /// Rings around points of other series that deserve a look.
+    Ring,
+    /// Crosses over points of other series that do not count.
+    Cross,
 }
 
 /// Named points (x, y), in drawing order.
@@ -86,6 +90,14 @@ impl Series {
 
     pub fn theory(name: &str, points: Vec<(f64, f64)>) -> Self {
         Series { name: name.into(), points, mark: Mark::Theory }
+    }
+
+    pub fn rings(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Ring }
+    }
+
+    pub fn crosses(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Cross }
     }
 }
 
@@ -165,7 +177,7 @@ impl Plot {
             let style = Style::new(i, series.mark);
             style.draw(&mut svg, &at);
             let y = HEIGHT + LEGEND * i as f64 + 10.0;
-            let sample = if series.mark == Mark::Points { vec![(LEFT + 16.0, y)] } else { vec![(LEFT, y), (LEFT + 32.0, y)] };
+            let sample = if !matches!(series.mark, Mark::Line | Mark::Theory) { vec![(LEFT + 16.0, y)] } else { vec![(LEFT, y), (LEFT + 32.0, y)] };
             style.draw(&mut svg, &sample);
             let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\">{}</text>", LEFT + 42.0, y + 4.0, escape(&series.name));
         }
@@ -208,7 +220,19 @@ impl Style {
     fn draw(&self, svg: &mut String, at: &[(f64, f64)]) {
         let colour = format!("var(--s{})", self.index % COLOURS);
         let dash = if self.mark == Mark::Theory { DASHES[1] } else { DASHES[self.index / COLOURS % DASHES.len()] };
-        if self.mark != Mark::Points && at.len() > 1 {
+        for &(x, y) in at {
+            let _ = match self.mark {
+                Mark::Ring => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>"),
+                Mark::Cross => writeln!(
+                    svg,
+                    "<path d=\"M{:.1} {:.1}l10 10m0 -10l-10 10\" stroke=\"var(--text)\" stroke-width=\"1.5\"/>",
+                    x - 5.0,
+                    y - 5.0
+                ),
+                _ => break,
+            };
+        }
+        if matches!(self.mark, Mark::Line | Mark::Theory) && at.len() > 1 {
             let path: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
             let _ = writeln!(
                 svg,
