@@ -1,4 +1,4 @@
-//! Objective with gradient, Hessian product, and whole solves from random starts.
+//! Objective with gradient, Hessian product, and whole solves from random starts: plain, deep, sphere and multi-label models.
 //!
 //! Method: criterion medians on one machine, the same seeds for every run; solves go to gradient norm 1e-8 and the norm they reached
 //! is asserted. Bias: λ and sizes are those of the peers' benchmark scripts; other sizes may behave otherwise.
@@ -104,5 +104,27 @@ fn spheres(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, derivatives, solves, spheres);
+/// Pick-all-labels: tag sets of one and two tags, balanced within each multiplicity.
+fn multi_labels(c: &mut Criterion) {
+    let mut group = c.benchmark_group("multi-label");
+    group.sample_size(10);
+    for (classes, dim) in [(4, 20), (10, 16)] {
+        let file = format!(
+            "model = 'multi-label'\nloss = 'pick-all-labels'\nbias = 'free'\nclasses = {classes}\nper_tag_set = {{ 1 = 3, 2 = 2 }}\n\
+             dim = {dim}\nlambda_w = '0.005'\nlambda_h = '0.001'"
+        );
+        let p = Problem::from_toml(&file).expect("a valid problem");
+        let options = SolveOptions { tol: 1e-8, ..Default::default() };
+        group.bench_function(BenchmarkId::new("newton", format!("K={classes}")), |b| {
+            b.iter(|| {
+                let solution = minimise(&p, &options, &mut |_| {}).expect("covered");
+                assert!(solution.gradient_norm <= 1e-8);
+                solution.objective
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, derivatives, solves, spheres, multi_labels);
 criterion_main!(benches);
