@@ -2,6 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
+From UFM Require Import TagSets Sphere.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
 
 (* The collapse identity *)
@@ -66,6 +67,12 @@ Print Assumptions ce_simplex_etf_attained.
 Print Assumptions ce_simplex_etf_minimisers.
 Print Assumptions ce_simplex_etf_needs_dim.
 Print Assumptions ce_zero.
+(* Normalised features *)
+Print Assumptions sphere_lower.
+Print Assumptions sphere_simplex_etf_iff.
+Print Assumptions sphere_simplex_etf_attained.
+Print Assumptions sphere_simplex_etf_needs_dim.
+Print Assumptions sphere_simplex_etf_minimisers.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.
