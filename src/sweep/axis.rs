@@ -47,8 +47,10 @@ pub(super) fn texts(field: &str, value: &Value) -> Result<Vec<String>, GridError
     entries(field, value, one, |_| Err(invalid(field, value, "a string, or a list of strings")))
 }
 
-const INTEGERS: &str = "an integer, a list of integers, or a range { from, to, step } or { from, to, points, scale = \"linear\" | \"log\" }";
-const DECIMALS: &str = "a decimal (best as a string), a list of decimals, or a range { from, to, step } or { from, to, points, scale = \"linear\" | \"log\" }";
+const INTEGERS: &str =
+    "an integer, a list of integers, or a range { from, to, step } or { from, to, points, scale = \"linear\" | \"log\" }";
+const DECIMALS: &str =
+    "a decimal (best as a string), a list of decimals, or a range { from, to, step } or { from, to, points, scale = \"linear\" | \"log\" }";
 
 /// Integers; the points of a range are rounded to the nearest, each kept once.
 pub(super) fn integers(field: &str, value: &Value) -> Result<Vec<i64>, GridError> {
@@ -109,7 +111,8 @@ impl Dim {
 
 /// Dimensions: integers, or texts relative to K.
 pub(super) fn dims(field: &str, value: &Value) -> Result<Vec<Dim>, GridError> {
-    let allowed = "an integer, a multiple of the classes such as \"K\", \"K-1\", \"K+4\" or \"2K\", a list of these, or a range of integers";
+    let allowed =
+        "an integer, a multiple of the classes such as \"K\", \"K-1\", \"K+4\" or \"2K\", a list of these, or a range of integers";
     let one = |v: &Value| match v {
         Value::Integer(n) => Ok(Dim { per_class: 0, plus: *n }),
         Value::String(text) => Dim::read(text).ok_or_else(|| invalid(field, text, allowed)),
@@ -273,7 +276,10 @@ mod tests {
         assert_eq!(values("x = { from = '0.1', to = '0.35', step = '0.1' }"), ["0.1", "0.2", "0.3"]);
         assert_eq!(values("x = { from = '0', to = '1', points = 5 }"), ["0", "0.25", "0.5", "0.75", "1"]);
         assert_eq!(values("x = { from = '0', to = '1', points = 4 }"), ["0", "0.333333", "0.666667", "1"]);
-        assert_eq!(values("x = { from = '0.001', to = '1e-1', points = 5, scale = 'log' }"), ["0.001", "0.00316228", "0.01", "0.0316228", "1e-1"]);
+        assert_eq!(
+            values("x = { from = '0.001', to = '1e-1', points = 5, scale = 'log' }"),
+            ["0.001", "0.00316228", "0.01", "0.0316228", "1e-1"]
+        );
     }
 
     #[test]

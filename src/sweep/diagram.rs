@@ -229,7 +229,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
                 Scale::Focal => ("K √n / ((1−1/K)^γ (1 + γ log K/(K−1)))", "c at which zero stops being a local minimum"),
                 Scale::Tags => ("N / √(Σ q C(K−2, m−1))", "(N μ)² = Σ q C(K−2, m−1)"),
             };
-            let text = "Beyond the boundary regularisation wins and the minimiser is zero; below it the features collapse to the theory's frame.";
+            let text =
+                "Beyond the boundary regularisation wins and the minimiser is zero; below it the features collapse to the theory's frame.";
             let mut text = text.to_owned();
             if *scale == Scale::Focal {
                 text += " For many classes the focal margin jumps to zero beyond this boundary: the comparison in the table is with the enclosed minimum.";
@@ -303,7 +304,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
         Kind::Depth { relu } => {
             let depths = || members.iter().map(|(_, problem)| problem.depth());
             let single = depths().all(|p| Some(p) == depths().next());
-            let conditional = if *relu { " For ReLU the boundary is that of the collapsed candidate, which need not be the minimum." } else { "" };
+            let conditional =
+                if *relu { " For ReLU the boundary is that of the collapsed candidate, which need not be the minimum." } else { "" };
             let mut d = Diagram {
                 title: format!("Deep threshold: deep-{}", if *relu { "relu" } else { "linear" }),
                 text: format!(

@@ -162,9 +162,7 @@ impl Instance {
 fn entries(field: &'static str, value: &Value) -> Result<Vec<Entry>, GridError> {
     Ok(match field {
         "model" | "loss" | "bias" => axis::texts(field, value)?.into_iter().map(Entry::Text).collect(),
-        "classes" | "per_class" | "minority" | "depth" | "seed" => {
-            axis::integers(field, value)?.into_iter().map(Entry::Integer).collect()
-        }
+        "classes" | "per_class" | "minority" | "depth" | "seed" => axis::integers(field, value)?.into_iter().map(Entry::Integer).collect(),
         "dim" => axis::dims(field, value)?.into_iter().map(Entry::Dim).collect(),
         // Fields that are lists or tables in a problem file: a list of them is a list of values.
         "class_counts" | "lambdas" | "per_tag_set" | "tag_sets" | "tag_counts" => {

@@ -49,8 +49,8 @@ pub use grid::{Grid, Instance, Step};
 pub use journal::JournalError;
 pub use options::{SweepMethod, SweepOptions, SweepStart};
 pub use outcome::{Outcome, SweepStatus, solve_instance};
-pub use run::{Record, Shard, Sweep, SweepError, SweepProgress, merge, run};
 pub(crate) use run::read_grid;
+pub use run::{Record, Shard, Sweep, SweepError, SweepProgress, merge, run};
 pub(crate) use table::describe;
 pub use table::{csv, json, seconds_csv};
 

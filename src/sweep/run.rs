@@ -262,9 +262,7 @@ fn matches(path: &Path, found: &Header, wanted: &Header) -> Result<(), SweepErro
     match pairs.into_iter().find(|(_, found, wanted)| found != wanted) {
         None if found.format == wanted.format && found.instances == wanted.instances => Ok(()),
         None => Err(SweepError::Journal { path: path.into(), source: JournalError::Foreign }),
-        Some((what, found, wanted)) => {
-            Err(SweepError::Mismatch { path: path.into(), what, found: found.clone(), wanted: wanted.clone() })
-        }
+        Some((what, found, wanted)) => Err(SweepError::Mismatch { path: path.into(), what, found: found.clone(), wanted: wanted.clone() }),
     }
 }
 
@@ -285,14 +283,7 @@ fn checked(path: &Path, grid: &Grid, shard: Shard, records: Vec<Record>) -> Resu
 }
 
 /// The journal of a sweep, locked, with the records it has; begun where there is none.
-fn open(
-    grid: &Grid,
-    text: &str,
-    folder: &Path,
-    shard: Shard,
-    resume: bool,
-    wanted: &Header,
-) -> Result<(Journal, Vec<Record>), SweepError> {
+fn open(grid: &Grid, text: &str, folder: &Path, shard: Shard, resume: bool, wanted: &Header) -> Result<(Journal, Vec<Record>), SweepError> {
     let path = folder.join(JOURNAL);
     if !folder.exists() {
         std::fs::create_dir(folder).map_err(io(folder))?;

@@ -140,7 +140,9 @@ fn sizes(counts: &[i64]) -> String {
 pub fn json(grid: &Grid, records: &[Record]) -> Value {
     let one = |record: &Record| {
         let instance = grid.instances.get(record.index)?;
-        Some(json!({ "index": record.index, "problem": instance.raw, "seed": instance.seed, "agrees": record.outcome.agrees(), "result": record.outcome }))
+        Some(
+            json!({ "index": record.index, "problem": instance.raw, "seed": instance.seed, "agrees": record.outcome.agrees(), "result": record.outcome }),
+        )
     };
     json!({
         "version": env!("CARGO_PKG_VERSION"), "grid": grid.hash, "options": grid.options.json(),

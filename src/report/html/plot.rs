@@ -177,7 +177,8 @@ impl Plot {
             let style = Style::new(i, series.mark);
             style.draw(&mut svg, &at);
             let y = HEIGHT + LEGEND * i as f64 + 10.0;
-            let sample = if !matches!(series.mark, Mark::Line | Mark::Theory) { vec![(LEFT + 16.0, y)] } else { vec![(LEFT, y), (LEFT + 32.0, y)] };
+            let sample =
+                if !matches!(series.mark, Mark::Line | Mark::Theory) { vec![(LEFT + 16.0, y)] } else { vec![(LEFT, y), (LEFT + 32.0, y)] };
             style.draw(&mut svg, &sample);
             let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\">{}</text>", LEFT + 42.0, y + 4.0, escape(&series.name));
         }
@@ -222,7 +223,9 @@ impl Style {
         let dash = if self.mark == Mark::Theory { DASHES[1] } else { DASHES[self.index / COLOURS % DASHES.len()] };
         for &(x, y) in at {
             let _ = match self.mark {
-                Mark::Ring => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>"),
+                Mark::Ring => {
+                    writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>")
+                }
                 Mark::Cross => writeln!(
                     svg,
                     "<path d=\"M{:.1} {:.1}l10 10m0 -10l-10 10\" stroke=\"var(--text)\" stroke-width=\"1.5\"/>",
