@@ -6,7 +6,7 @@ use rug::Rational;
 use serde_json::{Value, json};
 
 use super::{
-    CliError, check_output, flags, print_json, print_text,
+    CliError, check_output, flags, one_line, print_json, print_text,
     problem::{Loaded, ProblemArgs, read_point, read_problem},
     progress, refuse_existing,
 };
@@ -14,7 +14,7 @@ use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
-use crate::solve::{Method, SolveOptions, minimise, refine};
+use crate::solve::{Method, Progress, SolveOptions, minimise_lowest, refine};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -35,9 +35,9 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Certificate to write (with --solution DIR: a folder of them)
+    /// Certificate to write (with --solution DIR: a folder of them, and optional)
     #[arg(long, value_name = "CERT")]
-    out: PathBuf,
+    out: Option<PathBuf>,
 }
 
 /// Digits up to which the closed-form minimiser is certified on a double's grid.
@@ -56,7 +56,10 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     let Some(file) = &args.problem.file else {
         return Err(CliError::Input("a certificate is bound to a problem file: give a PROBLEM.toml".into()));
     };
-    check_output(&args.out)?;
+    let Some(out) = &args.out else {
+        return Err(CliError::Input("--out is required: the certificate to write (only a folder of solutions can do without)".into()));
+    };
+    check_output(out)?;
     let (origin, point) = match &args.solution {
         Some(path) => ("user", exact_point(path, &loaded.problem)?),
         None => default_point(&loaded.problem, options)?,
@@ -65,11 +68,11 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     bar.set_message("certifying");
     let result =
         certify(&loaded.problem, &loaded.bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", file.display())))?;
-    write_certificate(&args.out, &result)?;
+    write_certificate(out, &result)?;
     bar.finish_and_clear();
     let certificate = certificate_json(&result, origin, options.digits);
     if args.json {
-        let written = result.text.as_ref().map(|_| args.out.display().to_string());
+        let written = result.text.as_ref().map(|_| out.display().to_string());
         print_json(&json!({
             "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": written,
         }))?;
@@ -77,7 +80,7 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
         let mut table = Table::default();
         report::certificate_rows(&mut table, &certificate);
         if result.text.is_some() {
-            table.row("written", &args.out.display().to_string());
+            table.row("written", &out.display().to_string());
         } else {
             table.row("written", "nothing: undecided, or a loss that the checker does not cover");
         }
@@ -86,49 +89,83 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     Ok(result.verdict == Verdict::GlobalMinimum)
 }
 
-/// Every pair NAME.toml, NAME.npz of a folder, in the order of names.
+/// Every pair NAME.toml, NAME.npz of a folder, in the order of names. A pair that cannot be read does not stop the others: it is
+/// reported among them, and the run ends as one with bad input. Problems without a point are listed.
 fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bool, CliError> {
     if args.problem.file.is_some() {
         return Err(CliError::Input("with a folder of solutions the problems come from the folder: give no PROBLEM.toml".into()));
     }
-    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", folder.display()));
-    let mut names: Vec<PathBuf> = vec![];
-    for entry in std::fs::read_dir(folder).map_err(|e| at(&e))? {
-        let path = entry.map_err(|e| at(&e))?.path();
-        if path.extension().is_some_and(|e| e == "toml") && path.with_extension("npz").exists() {
-            names.push(path);
-        }
+    let (pairs, alone) = pairs(folder)?;
+    let certificate = |path: &PathBuf| args.out.as_ref().map(|out| out.join(path.with_extension("cert").file_name().unwrap_or_default()));
+    pairs.iter().filter_map(certificate).try_for_each(|path| refuse_existing(&path))?;
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out).map_err(|e| CliError::Input(format!("{}: {e}", out.display())))?;
     }
-    names.sort();
-    if names.is_empty() {
-        return Err(at(&"no pairs NAME.toml, NAME.npz"));
-    }
-    let certificates: Vec<PathBuf> =
-        names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
-    certificates.iter().try_for_each(|path| refuse_existing(path))?;
-    std::fs::create_dir_all(&args.out).map_err(|e| CliError::Input(format!("{}: {e}", args.out.display())))?;
-    let (mut holds, mut results, mut table) = (true, vec![], Table::default());
-    let bar = progress(Some(names.len() as u64));
-    for (path, out) in names.iter().zip(&certificates) {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let Loaded { problem, bytes, .. } = read_problem(path)?;
-        let point = exact_point(&path.with_extension("npz"), &problem)?;
-        let result = certify(&problem, &bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
-        write_certificate(out, &result)?;
-        holds &= result.verdict == Verdict::GlobalMinimum;
-        let mut certificate = certificate_json(&result, "user", options.digits);
-        table.row(&name, &format!("{} gap {}", result.verdict.name(), certificate["gap"].as_str().unwrap_or("-")));
-        certificate["name"] = Value::String(name);
-        results.push(certificate);
+    let (mut holds, mut unread, mut results, mut table) = (true, 0, vec![], Table::default());
+    let bar = progress(Some(pairs.len() as u64));
+    for path in &pairs {
+        let name = stem(path);
+        let outcome = certify_pair(path, options);
         bar.inc(1);
+        let result = match outcome {
+            Ok(result) => result,
+            Err(why) => {
+                unread += 1;
+                let why = one_line(&why);
+                table.row(&name, &format!("error: {why}"));
+                results.push(json!({ "name": name, "error": why }));
+                continue;
+            }
+        };
+        if let Some(out) = certificate(path) {
+            write_certificate(&out, &result)?;
+        }
+        holds &= result.verdict == Verdict::GlobalMinimum;
+        let mut value = certificate_json(&result, "user", options.digits);
+        table.row(&name, &format!("{} gap {}", result.verdict.name(), value["gap"].as_str().unwrap_or("-")));
+        value["name"] = Value::String(name);
+        results.push(value);
     }
     bar.finish_and_clear();
+    alone.iter().for_each(|name| table.row(name, "no point: not judged"));
     if args.json {
-        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "certificates": results }))?;
+        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "certificates": results, "without_point": alone }))?;
     } else {
         print_text(&table.render())?;
     }
-    Ok(holds)
+    match unread {
+        0 => Ok(holds),
+        _ => Err(CliError::Input(format!("{}: {unread} of {} pairs cannot be certified; each says why", folder.display(), pairs.len()))),
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The problem files of a folder that have a point beside them, and the names of those that have none, both sorted.
+fn pairs(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), CliError> {
+    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", folder.display()));
+    let mut problems: Vec<PathBuf> = vec![];
+    for entry in std::fs::read_dir(folder).map_err(|e| at(&e))? {
+        let path = entry.map_err(|e| at(&e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            problems.push(path);
+        }
+    }
+    problems.sort();
+    let (pairs, alone): (Vec<PathBuf>, Vec<PathBuf>) = problems.into_iter().partition(|path| path.with_extension("npz").exists());
+    if pairs.is_empty() {
+        return Err(at(&"no pairs NAME.toml, NAME.npz"));
+    }
+    Ok((pairs, alone.iter().map(|path| stem(path)).collect()))
+}
+
+fn certify_pair(path: &Path, options: &CertifyOptions) -> Result<Certification, String> {
+    let text = |e: CliError| e.to_string();
+    let Loaded { problem, bytes, .. } = read_problem(path).map_err(text)?;
+    let point = exact_point(&path.with_extension("npz"), &problem).map_err(text)?;
+    certify(&problem, &bytes, &point, options).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The closed-form minimiser where the theorems give one, otherwise a numerical one.
@@ -142,9 +179,10 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
     let digits = options.digits;
     let bar = progress(None);
     let options = SolveOptions { method: Method::suited_to(problem), ..Default::default() };
-    let solution = minimise(problem, &options, &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
+    let mut on_progress = |p: &Progress| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm));
+    let lowest = minimise_lowest(problem, &options, &mut on_progress, &mut |_, _| {});
     bar.finish_and_clear();
-    let point = solution.map_err(CliError::input)?.point;
+    let point = lowest.map_err(CliError::input)?.solution.point;
     if digits > F64_DIGITS
         && let Ok(refined) = refine(problem, &point, digits, &mut |_| {})
     {
