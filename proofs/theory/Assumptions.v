@@ -117,6 +117,8 @@ Print Assumptions pick_all_labels_minimisers.
 Print Assumptions pick_all_labels_needs_dim.
 Print Assumptions pal_within_class.
 Print Assumptions pal_tag_average.
+Print Assumptions pal_margins_zero.
+Print Assumptions pal_margins_single.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.

@@ -404,4 +404,44 @@ rewrite -mulr_sumr; move: (\sum_(_ in _) _) => w.
 by move: (gam 1%N) g1 (N%:R * lh)^-1 => y yN z; field.
 Qed.
 End Margins.
+
+(** ** The margins exist: at zero, and in closed form for a single multiplicity. *)
+Theorem pal_margins_zero : tag_energy (fun=> 1) <= N%:R ^+ 2 * (lw * lh) ->
+  pal_margins (fun=> 0) 0.
+Proof.
+move=> le; have g1 m : pal_gamma (fun=> 0) m = 1.
+  by rewrite /pal_gamma /tag_slope /tag_mass ex0 mulr1 addrC subrK mulfV.
+split=> //; [by move=> i; rewrite mul0r| |by left].
+rewrite /pal_energy; apply: le_trans le; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+by apply: eq_bigr => m _; rewrite g1 expr1n.
+Qed.
+
+(** One multiplicity m: gamma = N mu / sqrt (q_m C(K-2, m-1)) and
+    a = log ((K/gamma - (K - m))/m). *)
+Theorem pal_margins_single (j : 'I_K.+1) (g : R) : (0 < j)%N ->
+  (forall k : nat, k != j -> q k = 0%N) -> (forall i, #|S i| = j) -> 0 < g -> g <= 1 ->
+  g ^+ 2 * (q j)%:R * ('C(K - 2, j.-1))%:R = N%:R ^+ 2 * (lw * lh) ->
+  let a := ln E ((K%:R / g - (K%:R - j%:R)) / j%:R) in pal_margins (fun=> a) (a / g).
+Proof.
+move=> j0 q0 Sj g0 g1 eq a.
+have jR : 0 < j%:R :> R by rewrite ltr0n.
+have gN : g != 0 by rewrite gt_eqF.
+have KR : 0 < K%:R :> R by rewrite ltr0n.
+have Kg : K%:R <= K%:R / g :> R.
+  by rewrite ler_pdivl_mulr // -[X in _ <= X]mulr1 ler_pmul2l.
+have num : j%:R <= K%:R / g - (K%:R - j%:R) :> R.
+  by rewrite opprB addrA addrAC ler_addr subr_ge0.
+have ea : ex E a = (K%:R / g - (K%:R - j%:R)) / j%:R.
+  by rewrite lnK // divr_gt0 // (lt_le_trans jR).
+have gE : pal_gamma (fun=> a) j = g.
+  rewrite /pal_gamma /tag_slope; have -> : tag_mass K E j%:R a = K%:R / g.
+    by rewrite /tag_mass ea mulrCA mulfV ?gt_eqF // mulr1 subrK.
+  by rewrite invf_div mulrCA mulfV // mulr1.
+have a0 : 0 <= a by apply: ln_ge0; rewrite ler_pdivl_mulr // mul1r.
+have xE : pal_energy (fun=> a) = N%:R ^+ 2 * (lw * lh).
+  rewrite /pal_energy /tag_energy (bigD1 j) //= gE eq big1 ?addr0 // => k /andP[_ kj].
+  by rewrite q0 ?mulr0 ?mul0r.
+split; [by rewrite divr_ge0 // ltW| |by rewrite xE|by right].
+by move=> i; rewrite Sj gE mulfVK.
+Qed.
 End PickAllLabels.
