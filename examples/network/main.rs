@@ -109,7 +109,7 @@ mod net;
 mod record;
 mod train;
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -133,8 +133,8 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     mnist: Option<PathBuf>,
     /// Images of each class
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    per_class: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    per_class: u64,
     /// Hidden layers
     #[arg(long, value_name = "L", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     depth: u64,
@@ -160,8 +160,8 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads (default: all cores); results are the same for any number
-    #[arg(long, value_name = "T")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// New folder for snapshots of every layer, curves, and the last layer as a point of the model
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -187,13 +187,13 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(threads) = options.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     let images = match &options.mnist {
         Some(folder) => mnist(folder)?,
         None => digits()?,
     };
-    let data = images.balanced(Some(options.per_class))?;
+    let data = images.balanced(usize::try_from(options.per_class).unwrap_or(usize::MAX))?;
     let mut folder = options.out.as_deref().map(Folder::create).transpose()?;
     let objective = Objective { loss: options.loss, bias: options.bias, decay: options.decay };
     let schedule = Schedule {
@@ -217,7 +217,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         if record.epoch == schedule.epochs {
             bar.suspend(|| print_layers(record));
-            comparison = Some(compare(&data, &objective, record).map_err(|e| e.to_string()));
+            comparison = Some(compare(&data, &objective, record));
         }
         Ok(())
     })?;
@@ -225,11 +225,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(folder) = &folder {
         folder.finish()?;
     }
-    let comparison = comparison.ok_or("no epoch was recorded")??;
-    print_comparison(&comparison);
-    if let Some(folder) = &folder {
-        ufm::problem::write_new(&folder.file("model.toml"), |file| std::io::Write::write_all(file, comparison.toml.as_bytes()))?;
-        comparison.point.write_npz(&folder.file("model.npz"))?;
+    match comparison.ok_or("the last epoch was not recorded")? {
+        Ok(comparison) => {
+            print_comparison(&comparison);
+            if let Some(folder) = &folder {
+                ufm::problem::write_new(&folder.file("model.toml"), |file| file.write_all(comparison.toml.as_bytes()))?;
+                comparison.point.write_npz(&folder.file("model.npz"))?;
+            }
+        }
+        // A classifier of zeros, or fewer dimensions than the closed form has modes.
+        Err(why) => println!("\nNo comparison with the unconstrained features model: {why}"),
     }
     Ok(())
 }
