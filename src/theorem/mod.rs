@@ -3,6 +3,7 @@
 mod claims;
 mod classifier;
 mod counterexample;
+mod evidence;
 mod extended;
 mod identity;
 mod instance;
@@ -13,6 +14,7 @@ mod registry;
 mod sphere;
 
 pub use claims::Claim;
+pub use evidence::Evidence;
 pub use instance::{Instance, Prediction};
 pub use ledger::ledger;
 pub use registry::registry;
@@ -90,6 +92,8 @@ impl Finding {
 #[derive(Debug, Clone)]
 pub struct ClaimReport {
     pub claim: &'static str,
+    /// What the claim says.
+    pub statement: &'static str,
     pub instances: usize,
     /// The largest deviation over the instances.
     pub worst: Option<Float>,
@@ -115,9 +119,12 @@ pub struct TheoremReport {
     pub id: &'static str,
     pub statement: &'static str,
     pub source: &'static str,
+    pub hypotheses: &'static str,
     pub conditional: bool,
     pub trust: Trust,
     pub claims: Vec<ClaimReport>,
+    /// The certificates that the claims relied on.
+    pub evidence: Vec<Evidence>,
     pub finding: Finding,
 }
 
@@ -127,8 +134,9 @@ impl Theorem {
     /// # Errors
     /// The message of the first grid problem that is not a valid problem.
     pub fn verify(&self, digits: u32, tick: &mut dyn FnMut()) -> Result<TheoremReport, String> {
-        let mut claims: Vec<ClaimReport> =
-            self.claims.iter().map(|c| ClaimReport { claim: c.name, instances: 0, worst: None, finding: Finding::Proved }).collect();
+        let fresh = |c: &Claim| ClaimReport { claim: c.name, statement: c.statement, instances: 0, worst: None, finding: Finding::Proved };
+        let mut claims: Vec<ClaimReport> = self.claims.iter().map(fresh).collect();
+        let mut evidence = vec![];
         for file in &self.problems {
             let instance = Instance::new(file, digits, self.predict)?;
             for (claim, report) in self.claims.iter().zip(&mut claims) {
@@ -146,10 +154,11 @@ impl Theorem {
                     report.worst = Some(worst);
                 }
             }
+            evidence.extend(instance.evidence());
             tick();
         }
         let finding = claims.iter().fold(Finding::Proved, |f, c| f.worse(c.finding.clone()));
-        let Theorem { id, statement, source, conditional, trust, .. } = *self;
-        Ok(TheoremReport { id, statement, source, conditional, trust, claims, finding })
+        let Theorem { id, statement, source, hypotheses, conditional, trust, .. } = *self;
+        Ok(TheoremReport { id, statement, source, hypotheses, conditional, trust, claims, evidence, finding })
     }
 }
