@@ -8,8 +8,8 @@ use cli_support::{Desk, doubles, npy, npz};
 use faer::{Mat, MatRef};
 use serde_json::{Value, json};
 use ufm::kernels::{
-    Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, ThinSvd, cases, compare, doubles as built_in, emit,
-    judge, run, singles,
+    Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, ThinSvd, cases, compare, doubles as built_in_kernels,
+    emit, judge, run, singles,
 };
 use ufm::report::{kernel_json, kernel_page, kernel_table};
 use ufm::scalar::Mp;
@@ -19,7 +19,7 @@ fn untimed(operations: &[Operation], largest: usize) -> Options {
 }
 
 fn built_in(operations: &[Operation], largest: usize) -> Vec<Entry> {
-    run(&built_in(), &untimed(operations, largest), &|| {})
+    run(&built_in_kernels(), &untimed(operations, largest), &|| {})
 }
 
 #[derive(Clone, Copy, PartialEq)]
