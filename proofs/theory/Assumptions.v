@@ -3,7 +3,7 @@
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
 From UFM Require Import TagSets Sphere Contrastive Focal PickAllLabels.
-From UFM Require Import NuclearNorm ExtendedThreshold ExtendedRelu CreatedEqual.
+From UFM Require Import MseSingular NuclearNorm ExtendedThreshold ExtendedRelu CreatedEqual.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
 
 (* The collapse identity *)
@@ -41,6 +41,10 @@ Print Assumptions mse_minority_iff.
 Print Assumptions mse_minority_attained.
 Print Assumptions mse_minority_minimisers.
 Print Assumptions minority_collapse.
+Print Assumptions singular_certificate.
+Print Assumptions mse_singular_lower.
+Print Assumptions mse_singular_iff.
+Print Assumptions mse_singular_attained.
 (* From a gap to collapse *)
 Print Assumptions mse_gap_terms.
 Print Assumptions mse_gap_bounds.
