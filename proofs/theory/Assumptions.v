@@ -3,6 +3,8 @@
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
+From UFM Require Import CertificateNumbers CertificateBound CertificateChecker CertificatePoint.
+From UFM Require Import CertificateMse CertificateSoftmax CertificateClaims.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -66,6 +68,20 @@ Print Assumptions ce_simplex_etf_attained.
 Print Assumptions ce_simplex_etf_minimisers.
 Print Assumptions ce_simplex_etf_needs_dim.
 Print Assumptions ce_zero.
+(* Certificates: what the checker accepts holds *)
+Print Assumptions weak_duality.
+Print Assumptions sizes_exist.
+Print Assumptions mse_lower_sound.
+Print Assumptions mse_upper_sound.
+Print Assumptions exp_belowP.
+Print Assumptions lse_dual.
+Print Assumptions softmax_lower_sound.
+Print Assumptions softmax_upper_sound.
+Print Assumptions mse_lower_claim.
+Print Assumptions ce_lower_claim.
+Print Assumptions smoothing_lower_claim.
+Print Assumptions tags_lower_claim.
+Print Assumptions gap_sound.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.

@@ -10,7 +10,7 @@ use super::{
     problem::{Loaded, ProblemArgs, read_point, read_problem},
     progress, refuse_existing,
 };
-use crate::certify::{Certification, CertifyOptions, Verdict, certify};
+use crate::certify::{Certification, CertifyError, CertifyOptions, Verdict, certify, rocq};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
@@ -35,9 +35,35 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// What to write: a certificate for the checker, or a Coq file whose theorem is the claim (needs proofs/theory to compile)
+    #[arg(long, value_enum, default_value_t = Format::Cert)]
+    format: Format,
     /// Certificate to write (with --solution DIR: a folder of them)
     #[arg(long, value_name = "CERT")]
     out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Cert,
+    Rocq,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Format::Cert => "cert",
+            Format::Rocq => "v",
+        }
+    }
+
+    /// The text of the file; `None` when there is nothing to write.
+    fn text(self, problem: &Problem, point: &ExactPoint, result: &Certification, digits: u32) -> Result<Option<String>, CertifyError> {
+        match self {
+            Format::Cert => Ok(result.text.clone()),
+            Format::Rocq => rocq(problem, point, result, digits),
+        }
+    }
 }
 
 /// Digits up to which the closed-form minimiser is certified on a double's grid.
@@ -63,21 +89,24 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     };
     let bar = progress(None);
     bar.set_message("certifying");
-    let result =
-        certify(&loaded.problem, &loaded.bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", file.display())))?;
-    write_certificate(&args.out, &result)?;
+    let refuse = |e: CertifyError| CliError::Input(format!("{}: {e}", file.display()));
+    let result = certify(&loaded.problem, &loaded.bytes, &point, options).map_err(refuse)?;
+    let text = args.format.text(&loaded.problem, &point, &result, options.digits).map_err(refuse)?;
+    write_text(&args.out, text.as_deref())?;
     bar.finish_and_clear();
     let certificate = certificate_json(&result, origin, options.digits);
     if args.json {
-        let written = result.text.as_ref().map(|_| args.out.display().to_string());
+        let written = text.as_ref().map(|_| args.out.display().to_string());
         print_json(&json!({
             "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": written,
         }))?;
     } else {
         let mut table = Table::default();
         report::certificate_rows(&mut table, &certificate);
-        if result.text.is_some() {
+        if text.is_some() {
             table.row("written", &args.out.display().to_string());
+        } else if args.format == Format::Rocq {
+            table.row("written", "nothing: no lower bound was found");
         } else {
             table.row("written", "nothing: undecided, or a loss that the checker does not cover");
         }
@@ -104,7 +133,7 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
         return Err(at(&"no pairs NAME.toml, NAME.npz"));
     }
     let certificates: Vec<PathBuf> =
-        names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
+        names.iter().map(|n| args.out.join(n.with_extension(args.format.extension()).file_name().unwrap_or_default())).collect();
     certificates.iter().try_for_each(|path| refuse_existing(path))?;
     std::fs::create_dir_all(&args.out).map_err(|e| CliError::Input(format!("{}: {e}", args.out.display())))?;
     let (mut holds, mut results, mut table) = (true, vec![], Table::default());
@@ -113,8 +142,9 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let Loaded { problem, bytes, .. } = read_problem(path)?;
         let point = exact_point(&path.with_extension("npz"), &problem)?;
-        let result = certify(&problem, &bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
-        write_certificate(out, &result)?;
+        let refuse = |e: CertifyError| CliError::Input(format!("{}: {e}", path.display()));
+        let result = certify(&problem, &bytes, &point, options).map_err(refuse)?;
+        write_text(out, args.format.text(&problem, &point, &result, options.digits).map_err(refuse)?.as_deref())?;
         holds &= result.verdict == Verdict::GlobalMinimum;
         let mut certificate = certificate_json(&result, "user", options.digits);
         table.row(&name, &format!("{} gap {}", result.verdict.name(), certificate["gap"].as_str().unwrap_or("-")));
@@ -158,7 +188,7 @@ fn exact_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
     point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
 }
 
-fn write_certificate(path: &Path, result: &Certification) -> Result<(), CliError> {
-    let Some(text) = &result.text else { return Ok(()) };
+fn write_text(path: &Path, text: Option<&str>) -> Result<(), CliError> {
+    let Some(text) = text else { return Ok(()) };
     write_new(path, |file| std::io::Write::write_all(file, text.as_bytes())).map_err(CliError::input)
 }

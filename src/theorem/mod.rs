@@ -4,6 +4,7 @@ mod claims;
 mod classifier;
 mod counterexample;
 mod extended;
+mod formal;
 mod identity;
 mod instance;
 mod landscape;
@@ -13,8 +14,9 @@ mod registry;
 mod sphere;
 
 pub use claims::Claim;
+pub use formal::{Coverage, Formal, axioms, formal};
 pub use instance::{Instance, Prediction};
-pub use ledger::ledger;
+pub use ledger::{ledger, proof_line};
 pub use registry::registry;
 
 use rug::Float;
@@ -41,6 +43,8 @@ pub struct Theorem {
 /// The strongest evidence behind a theorem's claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
+    /// The statement is proved for all sizes by Coq lemmas ([`formal`]); the instances' numbers are certified as below.
+    MachineChecked,
     /// Rigorous enclosures, and certificates that the independent checker accepts.
     Certified,
     /// Certified in part; what decides is measured in floating point.
@@ -50,6 +54,7 @@ pub enum Trust {
 impl Trust {
     pub fn name(self) -> &'static str {
         match self {
+            Trust::MachineChecked => "machine-checked",
             Trust::Certified => "certified",
             Trust::Measured => "measured",
         }
