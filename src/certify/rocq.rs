@@ -442,12 +442,13 @@ Theorem certified_gap {labelled}
   - {f} W H b <= qr R gap.
 Proof.
 move=> h d W H b ok.
-exact: gap_sound gap_checked (upper_bound{exponential} h) (lower_bound{exponential} h W H ok).
+exact: gap_sound gap_checked (upper_bound{upper_at} h) (lower_bound{exponential} h W H ok).
 Qed.
 Print Assumptions certified_gap.
 ",
         upper_field = exponential,
-        field_again = if plain.mse { "R N lab " } else { "N lab " },
+        upper_at = if plain.mse { " R" } else { " E" },
+        field_again = if plain.mse { "R " } else { "" },
     );
     if !plain.mse {
         text.push_str(
