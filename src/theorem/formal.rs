@@ -126,7 +126,15 @@ pub fn formal(id: &str) -> Option<Formal> {
         ),
         "extended-linear" => entry(
             Statement,
-            &["extended_linear_root", "extended_linear_lower", "extended_linear_attained", "extended_linear_iff", "extended_linear_zero"],
+            &[
+                "extended_linear_root",
+                "extended_linear_lower",
+                "extended_linear_attained",
+                "extended_linear_iff",
+                "extended_linear_zero",
+                "extended_linear_zero_iff",
+                "extended_linear_tie",
+            ],
             "",
             "gap (checker)",
             &["deep"],
@@ -142,7 +150,13 @@ pub fn formal(id: &str) -> Option<Formal> {
         "deep-linear-minority-collapse" => {
             entry(Unproved, &[], "as deep-linear: needs Schatten quasi-norms, which MathComp 1.15 does not have", "gap (checker)", &["deep"])
         }
-        "extended-relu" => entry(Unproved, &[], "not written; the theorem itself assumes an equality of nuclear norms", "none", &["deep"]),
+        "extended-relu" => entry(
+            Statement,
+            &["extended_relu_lower", "extended_relu_frame", "extended_relu_attained"],
+            "under the theorem's own assumption on nuclear norms, which no proof supplies",
+            "none",
+            &["deep"],
+        ),
         "least-squares-classifier" => entry(
             Part,
             &["ridge_excess", "ls_minimiser", "lsb_minimiser"],
@@ -160,16 +174,38 @@ pub fn formal(id: &str) -> Option<Formal> {
         "deep-relu-graph-family" => {
             entry(Unproved, &[], "not written; the checker evaluates the instances' points exactly", "below (checker)", &["deep"])
         }
-        "losses-created-equal" => entry(
+        "losses-created-equal" => entry(Statement, &["losses_created_equal"], "", GAP, &["models"]),
+        "focal-simplex-etf" => entry(
             Part,
-            &["mse_simplex_etf_minimisers", "ce_simplex_etf_minimisers"],
-            "the proofs of both use the same dual matrix, but no lemma says so",
+            &[
+                "focal_lower",
+                "focal_simplex_etf_iff",
+                "focal_simplex_etf_attained",
+                "focal_simplex_etf_minimisers",
+                "focal_simplex_etf_needs_dim",
+                "focal_biased_lower",
+                "focal_biased_minimisers",
+            ],
+            "with a bias the lemmas assume a supporting line of the margin's function, which min(kappa, S(1/K)) <= 1 is not shown to give",
+            "none: enclosed contrastive bound",
+            &["models"],
+        ),
+        "focal-large-kappa" => entry(Unproved, &[], "no proof is known for this range", "none", &["models"]),
+        "pick-all-labels" => entry(
+            Part,
+            &[
+                "pick_all_labels_lower",
+                "pick_all_labels_iff",
+                "pick_all_labels_attained",
+                "pick_all_labels_minimisers",
+                "pick_all_labels_needs_dim",
+                "pal_within_class",
+                "pal_tag_average",
+            ],
+            "that the scalar system of the margins has a solution, which the program encloses",
             GAP,
             &["models"],
         ),
-        "focal-simplex-etf" => entry(Unproved, &[], "not written: the contrastive bound", "none: enclosed contrastive bound", &["models"]),
-        "focal-large-kappa" => entry(Unproved, &[], "no proof is known for this range", "none", &["models"]),
-        "pick-all-labels" => entry(Unproved, &[], "not written for this loss; the collapse identity covers it", GAP, &["models"]),
         "mse-free-imbalanced" => {
             entry(Unproved, &[], "not written; the collapse identity covers it once the singular value decomposition is given", GAP, &["models"])
         }
@@ -183,8 +219,8 @@ pub fn formal(id: &str) -> Option<Formal> {
         ),
         "descent-to-collapse" => entry(
             Part,
-            &["collapse_gap", "mse_gap_terms", "mse_gap_bounds"],
-            "the bounds in terms of class means beyond balanced MSE without bias",
+            &["collapse_gap", "gap_within_class", "gap_alignment", "mse_gap_terms", "mse_gap_bounds", "mse_gap_gram"],
+            "within-class variability for unbalanced classes",
             GAP,
             &["certificates"],
         ),

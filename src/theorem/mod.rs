@@ -3,6 +3,7 @@
 mod claims;
 mod classifier;
 mod counterexample;
+mod evidence;
 mod extended;
 mod formal;
 mod identity;
@@ -14,6 +15,7 @@ mod registry;
 mod sphere;
 
 pub use claims::Claim;
+pub use evidence::Evidence;
 pub use formal::{Coverage, Formal, axioms, formal};
 pub use instance::{Instance, Prediction};
 pub use ledger::{ledger, proof_line};
@@ -95,6 +97,8 @@ impl Finding {
 #[derive(Debug, Clone)]
 pub struct ClaimReport {
     pub claim: &'static str,
+    /// What the claim says.
+    pub statement: &'static str,
     pub instances: usize,
     /// The largest deviation over the instances.
     pub worst: Option<Float>,
@@ -120,9 +124,12 @@ pub struct TheoremReport {
     pub id: &'static str,
     pub statement: &'static str,
     pub source: &'static str,
+    pub hypotheses: &'static str,
     pub conditional: bool,
     pub trust: Trust,
     pub claims: Vec<ClaimReport>,
+    /// The certificates that the claims relied on.
+    pub evidence: Vec<Evidence>,
     pub finding: Finding,
 }
 
@@ -132,8 +139,9 @@ impl Theorem {
     /// # Errors
     /// The message of the first grid problem that is not a valid problem.
     pub fn verify(&self, digits: u32, tick: &mut dyn FnMut()) -> Result<TheoremReport, String> {
-        let mut claims: Vec<ClaimReport> =
-            self.claims.iter().map(|c| ClaimReport { claim: c.name, instances: 0, worst: None, finding: Finding::Proved }).collect();
+        let fresh = |c: &Claim| ClaimReport { claim: c.name, statement: c.statement, instances: 0, worst: None, finding: Finding::Proved };
+        let mut claims: Vec<ClaimReport> = self.claims.iter().map(fresh).collect();
+        let mut evidence = vec![];
         for file in &self.problems {
             let instance = Instance::new(file, digits, self.predict)?;
             for (claim, report) in self.claims.iter().zip(&mut claims) {
@@ -151,10 +159,11 @@ impl Theorem {
                     report.worst = Some(worst);
                 }
             }
+            evidence.extend(instance.evidence());
             tick();
         }
         let finding = claims.iter().fold(Finding::Proved, |f, c| f.worse(c.finding.clone()));
-        let Theorem { id, statement, source, conditional, trust, .. } = *self;
-        Ok(TheoremReport { id, statement, source, conditional, trust, claims, finding })
+        let Theorem { id, statement, source, hypotheses, conditional, trust, .. } = *self;
+        Ok(TheoremReport { id, statement, source, hypotheses, conditional, trust, claims, evidence, finding })
     }
 }
