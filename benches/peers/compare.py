@@ -12,7 +12,6 @@ import json
 import math
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
@@ -23,6 +22,8 @@ import scipy
 import scipy.optimize
 import threadpoolctl
 import torch
+
+from machine import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target/release/examples/time_to_tol"
@@ -213,20 +214,6 @@ def measure(name, case, cap):
     return dict(case=name, medians=medians, smallest_gradient_norm=best, gradient_gflops=rate, repeats=case[-1])
 
 
-def machine():
-    model = platform.processor() or "unknown"
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    return dict(
-        cpu=model, cores=os.cpu_count(), load_at_start=os.getloadavg()[0], commit=commit, python=platform.python_version(),
-        numpy=np.__version__, scipy=scipy.__version__, torch=torch.__version__,
-    )
-
-
 def table(rows):
     def shown(seconds):
         return "-" if seconds is None else f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
@@ -257,7 +244,7 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--out", default=f"{datetime.date.today()}", help="stem of the record's name")
     options = parser.parse_args()
-    about = machine()
+    about = machine(ROOT, np, scipy, torch)
     rows = [measure(name, case, options.cap) for name, case in CASES.items() if options.only in name]
     record = ROOT / "benches/records" / options.out
     record.parent.mkdir(exist_ok=True)

@@ -1,11 +1,12 @@
 """Collapse metrics of features: ufm against numpy, the same file, in one session.
 
-usage: metrics.py [--large] [--sigma S] [--repeats R]
+usage: metrics.py [--large] [--sigma S] [--repeats R] [--record [STEM]]
 
 Each run is a process of its own, so that its peak resident memory is its own. Values must agree before times count.
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -14,10 +15,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
 import scipy.linalg
+
+from machine import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target/release/ufm"
@@ -74,45 +78,95 @@ def peer(path):
     print(json.dumps(dict(seconds=seconds, peak=peak, beyond=peak - before, values=values)))
 
 
+def watch(pid, peak):
+    """Peak resident memory of a process while it lives: what wait4 reports includes the parent's, from before exec."""
+    try:
+        while True:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            if not lines:
+                return
+            peak[0] = max(peak[0], int(lines[0].split()[1]) / 1024)
+            time.sleep(0.005)
+    except OSError:
+        return
+
+
 def ours(path):
+    peak = [0.0]
     start = time.perf_counter()
     process = subprocess.Popen([PROGRAM, "metrics", path, "--json"], stdout=subprocess.PIPE)
+    watcher = threading.Thread(target=watch, args=(process.pid, peak))
+    watcher.start()
     out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
     seconds = time.perf_counter() - start
-    if status:
+    watcher.join()
+    if process.wait():
         raise SystemExit("ufm failed")
-    return dict(seconds=seconds, peak=usage.ru_maxrss / 1024, metrics=json.loads(out)["metrics"])
+    return dict(seconds=seconds, peak=peak[0], metrics=json.loads(out)["metrics"])
+
+
+HEADER = """| K | n | d | features, MiB | ufm, s | peak, MiB | numpy, s | beyond the input, MiB | ratio |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+def row(case):
+    k, n, d = case["case"]
+    return (
+        f"| {k} | {n} | {d} | {case['input']:.0f} | {case['ufm_seconds']:.3f} | {case['ufm_peak']:.0f} | {case['numpy_seconds']:.3f} |"
+        f" {case['numpy_beyond']:.0f} | {case['numpy_seconds'] / case['ufm_seconds']:.1f} |"
+    )
+
+
+def compare(case, sigma, repeats):
+    k, n, d = case
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "features.npz")
+        write(path, k, n, d, sigma)
+        mine, theirs = [], []
+        for _ in range(repeats):
+            mine.append(ours(path))
+            run = subprocess.run([sys.executable, __file__, "--peer", path], capture_output=True, text=True, check=True)
+            theirs.append(json.loads(run.stdout))
+    for name, value in theirs[0]["values"].items():
+        found = mine[0]["metrics"][name]["value"]
+        assert abs(found - value) <= AGREES * max(abs(value), 1e-3), (name, found, value)
+    ufm, numpy = ([r["seconds"] for r in runs] for runs in (mine, theirs))
+    return dict(
+        case=case, sigma=sigma, input=k * n * d * 8 / 2**20, ufm_seconds=statistics.median(ufm), numpy_seconds=statistics.median(numpy),
+        ufm_peak=max(r["peak"] for r in mine), numpy_beyond=max(r["beyond"] for r in theirs), ufm_all=ufm, numpy_all=numpy,
+    )
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--sigma", type=float, default=0.1)
+    parser.add_argument("--large", action="store_true", help="K = 10000 too")
+    parser.add_argument("--sigma", type=float, default=0.1, help="noise within classes")
     parser.add_argument("--repeats", type=int, default=3)
+    stem = f"{datetime.date.today()}-metrics"
+    parser.add_argument("--record", nargs="?", const=stem, metavar="STEM", help=f"write benches/records/STEM.json and .md [{stem}]")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
         return peer(args.peer)
-    for k, n, d in CASES + (LARGE if args.large else []):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "features.npz")
-            write(path, k, n, d, args.sigma)
-            mine, theirs = [], []
-            for _ in range(args.repeats):
-                mine.append(ours(path))
-                run = subprocess.run([sys.executable, __file__, "--peer", path], capture_output=True, text=True, check=True)
-                theirs.append(json.loads(run.stdout))
-            for name, value in theirs[0]["values"].items():
-                found = mine[0]["metrics"][name]["value"]
-                assert abs(found - value) <= AGREES * max(abs(value), 1e-3), (name, found, value)
-            a, b = (statistics.median(r["seconds"] for r in runs) for runs in (mine, theirs))
-            print(
-                f"K={k} n={n} d={d} f64 ({k * n * d * 8 / 2**20:.0f} MiB): ufm {a:.3f} s, peak {max(r['peak'] for r in mine):.0f} MiB;"
-                f" numpy {b:.3f} s, {max(r['beyond'] for r in theirs):.0f} MiB beyond the input; ratio {b / a:.1f}",
-                flush=True,
-            )
+    about = machine(ROOT, np, scipy)
+    record = ROOT / "benches/records" / args.record if args.record else None
+    files = [record.parent / f"{record.name}{end}" for end in (".json", ".md")] if record else []
+    for file in files:
+        if file.exists():
+            raise SystemExit(f"{file} exists; name another stem")
+    print(HEADER, flush=True)
+    cases = []
+    for case in CASES + (LARGE if args.large else []):
+        cases.append(compare(case, args.sigma, args.repeats))
+        print(row(cases[-1]), flush=True)
+    if record:
+        files[0].write_text(json.dumps(dict(machine=about, cases=cases), indent=1) + "\n")
+        note = (
+            f"{about['cpu']}, {about['cores']} cores, load {about['load_at_start']:.2f} at the start; commit {about['commit']}, numpy"
+            f" {about['numpy']}. Features f64, within-class noise {args.sigma}; medians of {args.repeats}.\n\n"
+        )
+        files[1].write_text("# Collapse metrics: ufm and numpy\n\n" + note + HEADER + "\n" + "".join(row(c) + "\n" for c in cases))
 
 
 if __name__ == "__main__":
