@@ -195,8 +195,8 @@ fn jacobi(mut a: Matrix) -> (Vec<Float>, Matrix) {
                 }
                 let theta: Float = Float::with_val(BITS, &a[q][q] - &a[p][p]) / (2.0 * a[p][q].clone());
                 let sign = if theta < 0 { -1.0 } else { 1.0 };
-                let t: Float = sign / (theta.clone().abs() + Float::with_val(BITS, theta.square() + 1.0).sqrt());
-                let c: Float = 1.0 / Float::with_val(BITS, t.clone().square() + 1.0).sqrt();
+                let t: Float = sign / (theta.clone().abs() + (theta.square() + 1.0f64).sqrt());
+                let c = 1.0 / (t.clone().square() + 1.0f64).sqrt();
                 let s = Float::with_val(BITS, &t * &c);
                 for m in [&mut a, &mut v] {
                     for j in 0..n {

@@ -1,12 +1,11 @@
 """Collapse metrics of features: ufm against numpy, the same file, in one session.
 
-usage: metrics.py [--large] [--sigma S] [--repeats R] [--record [STEM]]
+usage: metrics.py [--large] [--sigma S] [--repeats R] [--record]
 
 Each run is a process of its own, so that its peak resident memory is its own. Values must agree before times count.
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -21,9 +20,10 @@ import time
 import numpy as np
 import scipy.linalg
 
-from machine import machine
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
+
 PROGRAM = ROOT / "target/release/ufm"
 # K, n, d
 CASES = [(100, 500, 512), (1000, 500, 512)]
@@ -106,67 +106,54 @@ def ours(path):
     return dict(seconds=seconds, peak=peak[0], metrics=json.loads(out)["metrics"])
 
 
-HEADER = """| K | n | d | features, MiB | ufm, s | peak, MiB | numpy, s | beyond the input, MiB | ratio |
-|---|---|---|---|---|---|---|---|---|"""
-
-
-def row(case):
-    k, n, d = case["case"]
-    return (
-        f"| {k} | {n} | {d} | {case['input']:.0f} | {case['ufm_seconds']:.3f} | {case['ufm_peak']:.0f} | {case['numpy_seconds']:.3f} |"
-        f" {case['numpy_beyond']:.0f} | {case['numpy_seconds'] / case['ufm_seconds']:.1f} |"
-    )
-
-
-def compare(case, sigma, repeats):
-    k, n, d = case
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "features.npz")
-        write(path, k, n, d, sigma)
-        mine, theirs = [], []
-        for _ in range(repeats):
-            mine.append(ours(path))
-            run = subprocess.run([sys.executable, __file__, "--peer", path], capture_output=True, text=True, check=True)
-            theirs.append(json.loads(run.stdout))
-    for name, value in theirs[0]["values"].items():
-        found = mine[0]["metrics"][name]["value"]
-        assert abs(found - value) <= AGREES * max(abs(value), 1e-3), (name, found, value)
-    ufm, numpy = ([r["seconds"] for r in runs] for runs in (mine, theirs))
-    return dict(
-        case=case, sigma=sigma, input=k * n * d * 8 / 2**20, ufm_seconds=statistics.median(ufm), numpy_seconds=statistics.median(numpy),
-        ufm_peak=max(r["peak"] for r in mine), numpy_beyond=max(r["beyond"] for r in theirs), ufm_all=ufm, numpy_all=numpy,
-    )
-
-
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--large", action="store_true", help="K = 10000 too")
-    parser.add_argument("--sigma", type=float, default=0.1, help="noise within classes")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--sigma", type=float, default=0.1)
     parser.add_argument("--repeats", type=int, default=3)
-    stem = f"{datetime.date.today()}-metrics"
-    parser.add_argument("--record", nargs="?", const=stem, metavar="STEM", help=f"write benches/records/STEM.json and .md [{stem}]")
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-metrics")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
         return peer(args.peer)
-    about = machine(ROOT, np, scipy)
-    record = ROOT / "benches/records" / args.record if args.record else None
-    files = [record.parent / f"{record.name}{end}" for end in (".json", ".md")] if record else []
-    for file in files:
-        if file.exists():
-            raise SystemExit(f"{file} exists; name another stem")
-    print(HEADER, flush=True)
-    cases = []
-    for case in CASES + (LARGE if args.large else []):
-        cases.append(compare(case, args.sigma, args.repeats))
-        print(row(cases[-1]), flush=True)
-    if record:
-        files[0].write_text(json.dumps(dict(machine=about, cases=cases), indent=1) + "\n")
-        note = (
-            f"{about['cpu']}, {about['cores']} cores, load {about['load_at_start']:.2f} at the start; commit {about['commit']}, numpy"
-            f" {about['numpy']}. Features f64, within-class noise {args.sigma}; medians of {args.repeats}.\n\n"
+    about, cases = recording.machine(numpy=np.__version__, scipy=scipy.__version__), []
+    for k, n, d in CASES + (LARGE if args.large else []):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "features.npz")
+            write(path, k, n, d, args.sigma)
+            mine, theirs = [], []
+            for _ in range(args.repeats):
+                mine.append(ours(path))
+                run = subprocess.run([sys.executable, __file__, "--peer", path], capture_output=True, text=True, check=True)
+                theirs.append(json.loads(run.stdout))
+            for name, value in theirs[0]["values"].items():
+                found = mine[0]["metrics"][name]["value"]
+                assert abs(found - value) <= AGREES * max(abs(value), 1e-3), (name, found, value)
+            medians = [statistics.median(r["seconds"] for r in runs) for runs in (mine, theirs)]
+            row = dict(
+                case=f"K={k} n={n} d={d}", mebibytes=round(k * n * d * 8 / 2**20), ufm_seconds=medians[0], numpy_seconds=medians[1],
+                ufm_peak_mebibytes=max(r["peak"] for r in mine), numpy_beyond_input_mebibytes=max(r["beyond"] for r in theirs),
+                runs=dict(ufm=[r["seconds"] for r in mine], numpy=[r["seconds"] for r in theirs]),
+            )
+            cases.append(row)
+            print(f"{row['case']}: measured", flush=True)
+    text = table(cases)
+    if args.record:
+        found = [recording.ratio(f"all metrics, {row['case']}, f64", row["ufm_seconds"], "numpy", row["numpy_seconds"]) for row in cases]
+        recording.save("metrics", about, found, cases, text, sigma=args.sigma, repeats=args.repeats)
+    else:
+        print(text)
+
+
+def table(cases):
+    lines = ["| features | size | ufm | peak | numpy | beyond the input | ratio |", "|---|---|---|---|---|---|---|"]
+    for row in cases:
+        a, b = row["ufm_seconds"], row["numpy_seconds"]
+        lines.append(
+            f"| {row['case']} f64 | {row['mebibytes']} MiB | {a:.3f} s | {row['ufm_peak_mebibytes']:.0f} MiB | {b:.3f} s "
+            f"| {row['numpy_beyond_input_mebibytes']:.0f} MiB | {b / a:.1f}x |"
         )
-        files[1].write_text("# Collapse metrics: ufm and numpy\n\n" + note + HEADER + "\n" + "".join(row(c) + "\n" for c in cases))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ struct Options {
     /// Read train-images-idx3-ubyte and train-labels-idx1-ubyte of this folder instead of the shipped digits
     #[arg(long, value_name = "DIR")]
     mnist: Option<PathBuf>,
-    /// Images of each class (default: 100)
+    /// Images of each class
     #[arg(long, value_name = "N", default_value_t = 100)]
     per_class: usize,
     /// Hidden layers
@@ -37,7 +37,7 @@ struct Options {
     /// Width of each hidden layer
     #[arg(long, value_name = "D", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=4096))]
     width: u64,
-    /// Epochs (default: 3000)
+    /// Epochs
     #[arg(long, value_name = "E", default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     epochs: u64,
     /// Samples of a step
@@ -171,7 +171,7 @@ fn print_record(r: &Record<'_>) {
 fn print_layers(r: &Record<'_>) {
     println!(
         "\n{:<8} {:>4} {:>8} {:>8} {:>9} {:>11}  {:>13} {:>12}",
-        "layer", "dim", "nc1", "cdnv", "ncc_error", "stable rank", "weights' rank", "least cosine"
+        "layer", "dim", "nc1", "cdnv", "ncc_error", "stable rank", "weights' rank", "overlap"
     );
     for layer in &r.layers {
         let (m, w) = (&layer.measured, layer.outgoing.as_ref());
@@ -185,9 +185,13 @@ fn print_layers(r: &Record<'_>) {
             shown(m.get("cdnv")),
             rank(m.get("stable_rank_means")),
             w.map_or_else(|| "-".to_owned(), |w| format!("{:.2}", w.stable_rank)),
-            w.and_then(|w| w.principal_cosines.last()).map_or_else(|| "-".to_owned(), |c| format!("{c:.4}")),
+            w.map_or_else(|| "-".to_owned(), |w| format!("{:.4}", mean(&w.principal_cosines))),
         );
     }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn print_comparison(c: &Comparison) {

@@ -153,3 +153,108 @@ fn layer(data: &Data, network: &Network, j: usize, s: &Mat<f64>) -> Result<Layer
     let outgoing = map_metrics(&measured, &LayerMap { rows: w.nrows(), cols: w.ncols(), weights });
     Ok(Layer { name: format!("layer{j}"), measured, outgoing })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        compare::compare,
+        data::digits,
+        net::{Bias, Loss},
+        record::Folder,
+    };
+    use super::*;
+    use ufm::metrics::Container;
+
+    const EPOCHS: usize = 1000;
+
+    struct Outcome {
+        network: Network,
+        /// Training error and NC1 of every layer at each recorded epoch.
+        curve: Vec<(f64, Vec<f64>)>,
+        /// Value of the last layer and minimum of the model, residual of the logits.
+        model: (f64, f64, f64),
+    }
+
+    fn run(loss: Loss, bias: Bias, threads: usize, out: Option<&std::path::Path>) -> Outcome {
+        let data = digits().unwrap().balanced(Some(12)).unwrap();
+        let objective = Objective { loss, bias, decay: 1e-3 };
+        let schedule = Schedule { epochs: EPOCHS, batch: 20, rate: 0.03, momentum: 0.9, seed: 1 };
+        let mut folder = out.map(|path| Folder::create(path).unwrap());
+        let (mut curve, mut model) = (vec![], None);
+        let mut watch = |r: &Record<'_>| {
+            curve.push((r.error, r.layers.iter().map(|l| l.measured.get("nc1").map_or(f64::NAN, |v| v.value)).collect()));
+            if let Some(folder) = &mut folder {
+                folder.record(&data, r)?;
+            }
+            if r.epoch == EPOCHS {
+                let c = compare(&data, &objective, r).unwrap();
+                model = Some((c.value, c.minimum, c.residuals[0].1));
+            }
+            Ok(())
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let network = pool.install(|| train(&data, &[64, 64, 64, 64, 10], &objective, &schedule, &ProgressBar::hidden(), &mut watch));
+        Outcome { network: network.unwrap(), curve, model: model.unwrap() }
+    }
+
+    #[test]
+    fn a_small_network_collapses() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let first = run(Loss::Mse, Bias::None, 1, Some(&out));
+        println!("{:?} {:?}", first.curve, first.model);
+        let (start, end) = (&first.curve[0], first.curve.last().unwrap());
+        let fitted = first.curve.iter().find(|(error, _)| *error == 0.0).expect("the training set is learned");
+        let last = end.1.len() - 1;
+        assert_eq!(end.0, 0.0);
+        // Past zero error NC1 of the last layer falls on, and each layer is more collapsed than the one before.
+        assert!(fitted.1[last] / end.1[last] >= PAST_ZERO_ERROR && start.1[last] / end.1[last] >= IN_ALL, "{:?}", first.curve);
+        assert!(end.1.windows(2).all(|pair| pair[1] < pair[0]), "{:?}", end.1);
+        // No point of the model is below its minimum, the network's last layer included.
+        let (value, minimum, logits) = first.model;
+        assert!(value >= minimum && logits < LOGITS, "{:?}", first.model);
+
+        let second = run(Loss::Mse, Bias::None, 3, None);
+        assert!(first.network == second.network && first.curve == second.curve, "threads change nothing");
+
+        // Snapshots hold every layer, what reads it, and labels; an earlier run's folder is refused.
+        let snapshot = Container::open(&out.join("epochs/epoch001000.npz")).unwrap();
+        let names: Vec<&str> = snapshot.arrays().iter().map(|a| a.name()).collect();
+        assert_eq!(names, ["W1", "W2", "W3", "W4", "labels", "layer0", "layer1", "layer2", "layer3"]);
+        assert_eq!(snapshot.get("layer3").unwrap().shape(), [120, 64]);
+        let w = snapshot.get("W4").unwrap();
+        assert_eq!((w.shape(), w.to_rows().unwrap()[1]), (&[10, 64][..], first.network.weights[3][(0, 1)]));
+        assert!(Folder::create(&out).is_err());
+    }
+
+    /// NC1 at the first recorded epoch without errors, and at the start, over that at the end.
+    const PAST_ZERO_ERROR: f64 = 10.0;
+    const IN_ALL: f64 = 100.0;
+    /// Relative distance of the class means' logits from the model's.
+    const LOGITS: f64 = 0.01;
+
+    #[test]
+    fn cross_entropy_and_biases() {
+        let outcome = run(Loss::Ce, Bias::Regularized, 2, None);
+        println!("{:?} {:?}", outcome.curve, outcome.model);
+        let end = outcome.curve.last().unwrap();
+        assert!(end.0 == 0.0 && end.1[3] < outcome.curve[0].1[3] / 2.0, "{:?}", outcome.curve);
+        assert!(outcome.model.0 >= outcome.model.1 && outcome.network.biases.iter().all(|b| b.iter().any(|x| *x != 0.0)));
+    }
+
+    #[test]
+    fn divergence_is_an_error() {
+        let data = digits().unwrap().balanced(Some(3)).unwrap();
+        let objective = Objective { loss: Loss::Mse, bias: Bias::None, decay: 1e-3 };
+        let schedule = Schedule { epochs: 50, batch: 30, rate: 1e6, momentum: 0.9, seed: 1 };
+        let outcome = train(&data, &[64, 16, 10], &objective, &schedule, &ProgressBar::hidden(), &mut |_| Ok(()));
+        assert!(outcome.unwrap_err().to_string().contains("--rate"));
+    }
+
+    #[test]
+    fn epochs_that_are_recorded() {
+        assert_eq!(recorded(30), [0, 1, 2, 5, 10, 20, 30]);
+        assert_eq!(recorded(1), [0, 1]);
+        assert_eq!(recorded(10), [0, 1, 2, 5, 10]);
+    }
+}

@@ -2,6 +2,7 @@
     answers with assumptions.txt. *)
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
+From UFM Require Import TagSets Sphere Contrastive Focal.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
 
 (* The collapse identity *)
@@ -66,6 +67,31 @@ Print Assumptions ce_simplex_etf_attained.
 Print Assumptions ce_simplex_etf_minimisers.
 Print Assumptions ce_simplex_etf_needs_dim.
 Print Assumptions ce_zero.
+(* Normalised features *)
+Print Assumptions sphere_lower.
+Print Assumptions sphere_simplex_etf_iff.
+Print Assumptions sphere_simplex_etf_attained.
+Print Assumptions sphere_simplex_etf_needs_dim.
+Print Assumptions sphere_simplex_etf_minimisers.
+(* Contrastive losses: focal *)
+Print Assumptions contrastive_lower.
+Print Assumptions contrastive_iff.
+Print Assumptions contrastive_attained.
+Print Assumptions contrastive_minimisers.
+Print Assumptions contrastive_needs_dim.
+Print Assumptions supported_certificate.
+Print Assumptions supported_lower.
+Print Assumptions supported_iff.
+Print Assumptions supported_attained.
+Print Assumptions supported_minimisers.
+Print Assumptions target_loss_contrastive.
+Print Assumptions focal_lower.
+Print Assumptions focal_simplex_etf_iff.
+Print Assumptions focal_simplex_etf_attained.
+Print Assumptions focal_simplex_etf_minimisers.
+Print Assumptions focal_simplex_etf_needs_dim.
+Print Assumptions focal_biased_lower.
+Print Assumptions focal_biased_minimisers.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.

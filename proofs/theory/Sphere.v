@@ -46,9 +46,8 @@ Let YY : Y *m Y^T = n%:R%:M := balanced_gram R bal.
 
 Let S := fun i => [set lab i].
 Let T1 : tags R S = Y. Proof. by apply: tags_onehot. Qed.
-Let S1 i : #|S i|%:R = 1 :> R. Proof. by rewrite cards1. Qed.
+Let S1 i : tag_count R S i = 1. Proof. by rewrite /tag_count cards1. Qed.
 Let S0 i : (0 < #|S i|)%N. Proof. by rewrite cards1. Qed.
-Let w1 : (fun i => #|S i|%:R : R) = fun=> 1 :> (_ -> R). Proof. by []. Qed.
 
 (** The optimal margin and the logits Z* = a P Y. *)
 Let a : R := tau * K%:R / (K%:R - 1).
@@ -62,9 +61,138 @@ Qed.
 
 Let grad : softmax_grad E (fun=> 1) Y Zs = - (g / N%:R) *: (ctr K *m Y).
 Proof.
-have := tag_grad K0 E (fun=> a) S0; rewrite ZsE T1.
-have -> : (fun i => tag_slope K E #|S i|%:R a) = (fun=> g) :> ('I_N -> R).
-  by rewrite /g /S /=; under [in LHS]eq_fun => i do rewrite cards1.
-by [].
+rewrite -ZsE -T1 (tag_grad K0 E _ S0 (fun i => esym (S1 i))).
+rewrite (@scaled_tags_ext _ _ _ S _ (fun=> g)) => [|i]; last by rewrite S1.
+by rewrite scaled_tags_const scalerA T1 mulNr mulrC.
+Qed.
+Let loss_Zs : softmax_loss E (fun=> 1) Y Zs = sphere_value.
+Proof.
+rewrite -ZsE -T1 (tag_loss K0 E _ (fun i => esym (S1 i))).
+under eq_bigr do rewrite S1 mul1r.
+rewrite sumr_const card_ord -[X in _ * X]mulr_natl mulrA mulVf // mul1r.
+rewrite /sphere_value -/a /tag_mass mul1r.
+have m0 : 0 < e a + (K%:R - 1) by rewrite addr_gt0 ?ex_gt0.
+have -> : 1 + (K%:R - 1) * e (- a) = (e a + (K%:R - 1)) / e a.
+  by rewrite [in RHS]mulrDl mulfV ?gt_eqF ?ex_gt0 // -exN.
+by rewrite lnM ?invr_gt0 ?ex_gt0 // lnV ?ex_gt0 // exK.
+Qed.
+
+(** |P W|^2 = |W|^2 - |(J/K) W|^2 *)
+Let pythagoras W : sqF (ctr K *m W) = sqF W - sqF (avg K *m W).
+Proof.
+have -> : ctr K *m W = W - avg K *m W by rewrite ctr_def mulmxBl mul1mx.
+have -> : sqF (avg K *m W) = frob W (avg K *m W).
+  by rewrite /sqF frob_mulr avg_tr mulmxA avgM.
+by rewrite sqFB /sqF [frob (avg K *m W) (avg K *m W)]frob_mulr avg_tr mulmxA avgM //; ring.
+Qed.
+
+(** The loss minus the value: the tangent's slack and two squares. *)
+Lemma sphere_gap W H : on_spheres W H -> sphere_loss W H - sphere_value
+  = bregman (softmax_loss E (fun=> 1) Y) Zs (softmax_grad E (fun=> 1) Y Zs) (tau *: (W *m H))
+    + g * tau / (2%:R * N%:R) * sqF (H - (ctr K *m W)^T *m Y)
+    + g * tau / (2%:R * K%:R) * sqF (avg K *m W).
+Proof.
+case=> w1 h1; rewrite /bregman loss_Zs /sphere_loss grad.
+have HN : sqF H = N%:R.
+  rewrite -sqF_tr /sqF frob_rows (eq_bigr (fun=> 1)) ?sumr_const ?card_ord // => i _.
+  by rewrite -tr_col -/(sqF _) sqF_tr h1.
+have WK : sqF W = K%:R.
+  by rewrite /sqF frob_rows (eq_bigr (fun=> 1)) ?sumr_const ?card_ord // => i _; exact: w1.
+have cross : frob (ctr K *m Y) (W *m H) = frob H ((ctr K *m W)^T *m Y).
+  by rewrite frobC frob_mulr trmx_mul ctr_tr mulmxA.
+have sq : sqF ((ctr K *m W)^T *m Y) = n%:R * (K%:R - sqF (avg K *m W)).
+  rewrite /sqF frob_mull -mulmxA YY mul_mx_scalar frobZr -/(sqF _) sqF_tr.
+  by rewrite pythagoras WK.
+have PY : sqF (ctr K *m Y) = n%:R * (K%:R - 1).
+  rewrite /sqF frob_mull -mulmxA YY mul_mx_scalar frobZr frob_def ctr_tr ctrM //.
+  by rewrite tr_ctr.
+rewrite frobBr !frobZl frobZr frobZr cross -/(sqF _) PY sqFB HN sq NE /a.
+by field; rewrite KN nN K1N.
+Qed.
+
+Let breg_ge0 Z : 0 <= bregman (softmax_loss E (fun=> 1) Y) Zs (softmax_grad E (fun=> 1) Y Zs) Z.
+Proof.
+rewrite /bregman subr_ge0 ler_subr_addl.
+by apply: softmax_subgradient => // i; exact: ltr01.
+Qed.
+Let c1 : 0 < g * tau / (2%:R * N%:R). Proof. by apply: divr_gt0; apply: mulr_gt0; rewrite ?ltr0n. Qed.
+Let c2 : 0 < g * tau / (2%:R * K%:R). Proof. by apply: divr_gt0; apply: mulr_gt0; rewrite ?ltr0n. Qed.
+
+(** The value is a lower bound, in every dimension. *)
+Theorem sphere_lower W H : on_spheres W H -> sphere_value <= sphere_loss W H.
+Proof.
+move=> s; rewrite -subr_ge0 sphere_gap //.
+exact: addr_ge0 (addr_ge0 (breg_ge0 _) (scale_sqF_ge0 _ (ltW c1))) (scale_sqF_ge0 _ (ltW c2)).
+Qed.
+
+(** It is attained exactly at simplex ETFs with h_{k,i} = w_k. *)
+Theorem sphere_simplex_etf_iff W H : on_spheres W H ->
+  sphere_loss W H = sphere_value <-> sphere_collapse W H.
+Proof.
+move=> s; have gap := sphere_gap s; split=> [eq|[eW eH]].
+  move: gap; rewrite eq subrr => /esym/eqP.
+  rewrite paddr_eq0 ?(addr_ge0 (breg_ge0 _)) ?scale_sqF_ge0 ?(ltW c1) ?(ltW c2) //.
+  rewrite paddr_eq0 ?scale_sqF_ge0 ?breg_ge0 ?(ltW c1) // !scale_sqF_eq0 // -andbA.
+  case/and3P => /eqP b0; rewrite subr_eq0 => /eqP eH /eqP aW.
+  have PW : ctr K *m W = W by rewrite ctr_def mulmxBl mul1mx aW subr0.
+  rewrite PW in eH; split=> //.
+  move: b0 => /(softmax_bregman_eq0 E _ K0 N0 (fun=> ltr01)).
+  rewrite /Zs -!scalemxAr !mulmxA PW ctrM // {1}eH mulmxA.
+  have -> : a *: (ctr K *m Y) = (a *: ctr K) *m Y by rewrite -scalemxAl.
+  rewrite scalemxAl => /(onehot_inj n0 bal) /(congr1 (fun M => tau^-1 *: M)).
+  rewrite !scalerA mulVf ?gt_eqF // scale1r => ->; congr (_ *: _).
+  by rewrite /a; field; rewrite K1N gt_eqF.
+have aW : avg K *m W = 0.
+  apply/eqP; rewrite -trmx_eq0 -gram_eq0 trmxK trmx_mul avg_tr mulmxA -(mulmxA (avg K)) eW.
+  by rewrite -scalemxAr avg_ctr // scaler0 mul0mx.
+have PW : ctr K *m W = W by rewrite ctr_def mulmxBl mul1mx aW subr0.
+apply/eqP; rewrite -subr_eq0 gap aW PW eH subrr !sqF0 !mulr0 !addr0; apply/eqP.
+apply/(softmax_bregman_eq0 E _ K0 N0 (fun=> ltr01)).
+rewrite mulmxA eW /Zs -!scalemxAl scalerA -!scalemxAr mulmxA ctrM //.
+by congr (_ *: _); rewrite /a; field.
+Qed.
+
+(** Attained for d >= K - 1 ... *)
+Theorem sphere_simplex_etf_attained : (K.-1 <= d)%N ->
+  exists W H, [/\ on_spheres W H, sphere_loss W H = sphere_value & sphere_collapse W H].
+Proof.
+move=> Kd; pose r : R := K%:R / (K%:R - 1); have r0 : 0 < r by exact: divr_gt0.
+have St : (r *: ctr K)^T = r *: ctr K by rewrite trmxZ ctr_tr.
+have Sp : psd (r *: ctr K) by apply: (psdZ (ltW r0)); exact: ctr_psd.
+have rk : (\rank (r *: ctr K : 'M[R]_K) <= d)%N.
+  by rewrite mxrank_scale_nz ?rank_ctr // gt_eqF.
+have [M MM] := gram_factor St Sp rk.
+have unit k : sqF (col k M) = 1.
+  have := congr1 (fun A : 'M[R]_K => A k k) MM; rewrite /= [in RHS]mxE ctrE eqxx => e1.
+  rewrite -sqF_tr /sqF frob_def trmxK /mxtrace big_ord_recl big_ord0 addr0.
+  have -> : ((col k M)^T *m col k M) ord0 ord0 = (M^T *m M) k k.
+    by rewrite !mxE; apply: eq_bigr => i _; rewrite !mxE.
+  by rewrite e1 /r mulr1n; field; rewrite KN K1N.
+have sph : on_spheres M^T (M *m Y).
+  split=> [k|i]; last by rewrite col_mulmx_onehot unit.
+  by rewrite -tr_col sqF_tr unit.
+have col : sphere_collapse M^T (M *m Y) by split; rewrite trmxK.
+by exists M^T, (M *m Y); split=> //; apply/(sphere_simplex_etf_iff sph).
+Qed.
+
+(** ... and in no smaller dimension. *)
+Theorem sphere_simplex_etf_needs_dim W H : (d < K.-1)%N -> on_spheres W H ->
+  sphere_value < sphere_loss W H.
+Proof.
+move=> dK s; rewrite lt_neqAle sphere_lower // andbT eq_sym; apply/eqP.
+case/(sphere_simplex_etf_iff s) => eW _; move: dK; rewrite ltnNge => /negP; apply.
+have rN : K%:R / (K%:R - 1) != 0 :> R by rewrite mulf_neq0 ?invr_eq0.
+by rewrite -(rank_ctr R K0) -(mxrank_scale_nz _ rN) -eW -{1}[W]trmxK gram_rank.
+Qed.
+
+(** For d >= K - 1 the minimisers on the spheres are exactly those. *)
+Theorem sphere_simplex_etf_minimisers W H : (K.-1 <= d)%N -> on_spheres W H ->
+  (forall W' H', on_spheres W' H' -> sphere_loss W H <= sphere_loss W' H')
+  <-> sphere_collapse W H.
+Proof.
+move=> Kd s; split=> [mn|c W' H' s'].
+  apply/(sphere_simplex_etf_iff s)/eqP; rewrite eq_le sphere_lower // andbT.
+  by have [W1 [H1 [s1 <- _]]] := sphere_simplex_etf_attained Kd; exact: mn.
+by rewrite (sphere_simplex_etf_iff s).2 //; exact: sphere_lower.
 Qed.
 End Sphere.

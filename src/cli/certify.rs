@@ -14,7 +14,7 @@ use crate::certify::{Certification, CertifyOptions, Verdict, certify};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
-use crate::solve::{Method, SolveOptions, minimise, refine};
+use crate::solve::{Method, Progress, SolveOptions, minimise_lowest, refine};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -179,9 +179,10 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
     let digits = options.digits;
     let bar = progress(None);
     let options = SolveOptions { method: Method::suited_to(problem), ..Default::default() };
-    let solution = minimise(problem, &options, &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
+    let mut on_progress = |p: &Progress| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm));
+    let lowest = minimise_lowest(problem, &options, &mut on_progress, &mut |_, _| {});
     bar.finish_and_clear();
-    let point = solution.map_err(CliError::input)?.point;
+    let point = lowest.map_err(CliError::input)?.solution.point;
     if digits > F64_DIGITS
         && let Ok(refined) = refine(problem, &point, digits, &mut |_| {})
     {

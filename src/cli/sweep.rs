@@ -8,8 +8,14 @@ use super::{CliError, check_output, print_json, print_text};
 use crate::report::{Table, sweep_json, sweep_page, sweep_rows};
 use crate::sweep::{Grid, Shard, Sweep, SweepError, SweepProgress, merge, read_grid, run};
 
+const GRID_HELP: &str = "\
+In a grid file every field of a problem file takes one value, a list, or a range { from, to, step } or
+{ from, to, points, scale = \"linear\" | \"log\" }. More fields: lambda (all weights), depth (deep models), imbalance with
+minority (the last classes have per_class / imbalance samples, rounded down), seed; dim also as \"K\", \"K-1\", \"2K\".
+[options]: digits, gap_tol, tol, method, starts, budget, time_limit. The folder examples/grids has four grids.";
+
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = GRID_HELP)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,

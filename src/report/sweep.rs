@@ -88,9 +88,13 @@ pub fn sweep_page(sweep: &Sweep) -> Page {
     );
     let mut page = Page::new("Phases of the unconstrained features model", &lead);
     let drawings = diagrams(&sweep.grid, &sweep.records);
+    let mut heading = "";
     for diagram in &drawings {
-        page.section(&diagram.title);
-        page.paragraph(&diagram.text);
+        if diagram.heading != heading {
+            page.section(&diagram.heading);
+            page.paragraph(&diagram.text);
+            heading = &diagram.heading;
+        }
         page.plot(&plot(diagram));
         page.paragraph(&verdict(diagram));
     }
@@ -109,10 +113,11 @@ pub fn sweep_page(sweep: &Sweep) -> Page {
             SweepStatus::Disagrees => "certified, but other modes alive than theory says",
             SweepStatus::Failed => "nothing could be computed",
         };
-        let good = status == SweepStatus::Holds || n == 0;
-        vec![Cell::Verdict(status.name().into(), good), Cell::Number(n.to_string()), Cell::Text(meaning.into())]
+        let verdict = Cell::Verdict(status.name().into(), status == SweepStatus::Holds);
+        (n > 0).then(|| vec![verdict, Cell::Number(n.to_string()), Cell::Text(meaning.into())])
     };
-    page.table("Instances by status", &["status", "instances", "meaning"], &SweepStatus::ALL.map(row));
+    let rows: Vec<Vec<Cell>> = SweepStatus::ALL.into_iter().filter_map(row).collect();
+    page.table("Instances by status", &["status", "instances", "meaning"], &rows);
     let failed = failing(sweep).count();
     if failed > 0 {
         page.section("Instances to look at");
@@ -185,5 +190,10 @@ fn plot(diagram: &Diagram) -> Plot {
         series.push(Series::crosses(&format!("not converged: {}", unsettled.len()), unsettled));
     }
     let axis = |label: &str, log: bool| if log { Axis::log(label) } else { Axis::linear(label) };
-    Plot { title: diagram.title.clone(), x: axis(&diagram.x, diagram.x_log), y: axis(&diagram.y, diagram.y_log), series }
+    Plot {
+        title: format!("{}: {}", diagram.heading, diagram.title),
+        x: axis(&diagram.x, diagram.x_log),
+        y: axis(&diagram.y, diagram.y_log),
+        series,
+    }
 }

@@ -36,6 +36,9 @@ pub struct DiagramPoint {
 /// A phase diagram.
 #[derive(Debug, Clone)]
 pub struct Diagram {
+    /// The phenomenon; consecutive diagrams may share it.
+    pub heading: String,
+    /// Which instances.
     pub title: String,
     /// What it shows, in a sentence or two.
     pub text: String,
@@ -236,7 +239,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
                 text += " For many classes the focal margin jumps to zero beyond this boundary: the comparison in the table is with the enclosed minimum.";
             }
             Diagram {
-                title: format!("Collapse or zero: {problem}"),
+                heading: "Collapse or zero".into(),
+                title: problem.clone(),
                 text,
                 x: x.into(),
                 y: "μ = √(λ_W λ_H)".into(),
@@ -252,7 +256,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
             let ys = spaced(y_least, y_most, true);
             let bend: Vec<(f64, f64)> = ys.iter().map(|y| (y / (1.0 + y), *y)).collect();
             Diagram {
-                title: "Simplex ETF or orthogonal frame: plain, mse, bias regularized".into(),
+                heading: "Simplex ETF or orthogonal frame".into(),
+                title: "plain, mse, bias regularized".into(),
                 text: "Left of the curve, where c < g = λ_b/(1+λ_b), the mean of the class means is alive and the frame turns from a simplex ETF \
                        into an orthogonal frame as λ_b grows; right of it the minimiser is an ETF, and from c = 1 on it is zero."
                     .into(),
@@ -288,7 +293,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
                 boundaries.extend(curve(&points, majority_name, |t| dies(n, step(t).1)));
             }
             Diagram {
-                title: format!("Minority collapse: {problem}, {} classes of {} samples and {b} smaller", majority.0, majority.1),
+                heading: "Minority collapse".into(),
+                title: format!("{problem}: {} classes of {} samples, {b} minority classes", majority.0, majority.1),
                 text: "A class dies, or merges with those of its size, when its samples are too few for the weights: √n_k <= N μ with two factors. \
                        Between the boundaries the majority lives on alone."
                     .into(),
@@ -307,7 +313,8 @@ fn diagram(kind: &Kind, members: Vec<(DiagramPoint, Problem)>) -> Diagram {
             let conditional =
                 if *relu { " For ReLU the boundary is that of the collapsed candidate, which need not be the minimum." } else { "" };
             let mut d = Diagram {
-                title: format!("Deep threshold: deep-{}", if *relu { "relu" } else { "linear" }),
+                heading: "Deep threshold".into(),
+                title: format!("deep-{}", if *relu { "relu" } else { "linear" }),
                 text: format!(
                     "Beyond κ_c zero is the minimiser, and the collapsed solution jumps there; it stays a local minimum for a while, so the lowest \
                      of several starts is what was measured.{conditional}"

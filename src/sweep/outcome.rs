@@ -82,6 +82,8 @@ pub struct Outcome {
     pub iterations: Option<u64>,
     pub objective: Option<String>,
     pub lower: Option<String>,
+    /// What `lower` rests on: `dual`, the certificate, or `closed-form`, the theorem, where the dimension is too small for a tight dual.
+    pub bound: Option<String>,
     pub gap: Option<String>,
     /// A certified upper bound.
     pub gradient_norm: Option<String>,
@@ -215,7 +217,6 @@ impl Outcome {
     }
 
     fn certified(&mut self, problem: &Problem, point: &ExactPoint, form: Option<&ClosedForm>, options: &SweepOptions) {
-        let converged = self.solver.as_deref().is_none_or(|s| s == Status::Converged.name());
         let result = certify(problem, &[], point, &options.certify_options());
         let digits = options.digits;
         let value = match &result {
@@ -235,12 +236,17 @@ impl Outcome {
         let disagrees = self.agrees() == Some(false);
         (self.status, self.reason) = match status {
             SweepStatus::Holds if disagrees => (SweepStatus::Disagrees, Some("theory has other modes alive than were measured".into())),
-            SweepStatus::Holds | SweepStatus::Undecided if !converged => {
+            SweepStatus::Holds | SweepStatus::Undecided if !self.converged() => {
                 let why = format!("the minimiser ended as {}", self.solver.as_deref().unwrap_or("unknown"));
                 (SweepStatus::NotConverged, Some(why))
             }
             other => (other, reason),
         };
+    }
+
+    /// Whether no minimiser was stopped at a limit.
+    fn converged(&self) -> bool {
+        self.solver.as_deref().is_none_or(|s| s == Status::Converged.name())
     }
 
     fn judged(&mut self, c: &Certification, form: Option<&ClosedForm>, options: &SweepOptions) -> (SweepStatus, Option<String>) {
@@ -249,6 +255,7 @@ impl Outcome {
         if let Some(b) = &c.bounds {
             self.lower = Some(Ball::exact(b.lower.clone()).lower_decimal(options.digits));
             self.gap = Some(Ball::exact(b.gap.clone()).upper_decimal(BOUND_DIGITS));
+            self.bound = Some("dual".into());
         }
         if let (Some(form), Some(b), false) = (form, &c.bounds, self.conditional) {
             let f_star = form.f_star(bits(options.digits));
@@ -257,8 +264,13 @@ impl Outcome {
                 return (SweepStatus::Refuted, Some("the certified bounds exclude the closed form's minimum".into()));
             }
         }
+        if c.verdict == Verdict::NearMinimum && !c.tight && self.bounded_by_theory(c, form, options) {
+            return (SweepStatus::Holds, None);
+        }
         match &c.verdict {
             Verdict::GlobalMinimum => (SweepStatus::Holds, None),
+            // Where the minimiser was stopped, that is what is to say.
+            Verdict::NotCritical if !self.converged() => (SweepStatus::Undecided, None),
             Verdict::StrictSaddle | Verdict::NotCritical => (SweepStatus::Refuted, Some(format!("the point is {}", c.verdict.name()))),
             Verdict::NearMinimum if !c.tight => {
                 (SweepStatus::Undecided, Some("the lower bound need not be tight: the dimension is too small for the theory".into()))
@@ -266,5 +278,21 @@ impl Outcome {
             Verdict::NearMinimum => (SweepStatus::Undecided, Some("critical, but the certified gap is above gap_tol".into())),
             Verdict::Undecided(why) => (SweepStatus::Undecided, Some(why.clone())),
         }
+    }
+
+    /// Whether the closed form, which is exact at small dimensions too where it is there, settles what the dual bound cannot.
+    fn bounded_by_theory(&mut self, c: &Certification, form: Option<&ClosedForm>, options: &SweepOptions) -> bool {
+        let (Some(form), Some(value), false) = (form, &c.objective, self.conditional) else { return false };
+        let least = form.f_star(2 * bits(options.digits));
+        let gap = value - &least;
+        let tolerance = options.certify_options().gap_tol;
+        if !gap.upper_rational().is_some_and(|gap| gap <= tolerance) {
+            return false;
+        }
+        self.lower = Some(least.lower_decimal(options.digits));
+        self.gap = Some(gap.upper_decimal(BOUND_DIGITS));
+        self.bound = Some("closed-form".into());
+        self.verdict = Some(Verdict::GlobalMinimum.name().into());
+        true
     }
 }

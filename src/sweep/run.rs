@@ -140,6 +140,15 @@ pub enum SweepError {
 /// # Errors
 /// [`SweepError`]: a folder that belongs to something else, another process at work in it, a damaged journal, files that cannot be
 /// written.
+///
+/// ```
+/// use ufm::sweep::{Grid, Shard, run};
+/// let text = "model = 'plain'\nloss = 'mse'\nbias = 'none'\nclasses = [2, 3]\nper_class = 1\ndim = 'K'\nlambda = ['0.1', '0.2']";
+/// let folder = tempfile::tempdir().unwrap();
+/// let sweep = |resume| run(Grid::from_toml(text).unwrap(), text, folder.path(), Shard::WHOLE, resume, &|_| {}).unwrap();
+/// assert_eq!(sweep(false).computed, 4);
+/// assert_eq!(sweep(true).computed, 0);
+/// ```
 pub fn run(
     grid: Grid,
     text: &str,

@@ -8,12 +8,12 @@ use super::{Grid, Instance, Record};
 use crate::problem::RawSpec;
 
 const COLUMNS: &str = "index,model,loss,bias,classes,per_class,class_counts,imbalance,per_tag_set,tag_sets,tag_counts,dim,lambda_w,lambda_h,lambda_b,\
-                       lambdas,smoothing,focusing,temperature,seed,c,kappa,kappa_critical,regime,conditional,f_star,objective,lower,gap,\
+                       lambdas,smoothing,focusing,temperature,seed,c,kappa,kappa_critical,regime,conditional,f_star,objective,lower,bound,gap,\
                        verdict,gradient_norm,nc1,nc2_etf,nc2_of,nc3,rank,rank_theory,agrees,surviving_classes,logit_norm,logit_scale,\
                        mean_scale,point,start,solver,iterations,status,reason";
 
 /// One row for each instance: its fields, theory, the certified values, what was measured, the status. An empty cell: nothing to say.
-/// `lower` and `gap` are certified, `f_star` is guaranteed to its last digit, `objective` is that of the exact point; `nc...`, `rank`,
+/// `lower` and `gap` are certified (`bound`: by a dual certificate or the closed form), `f_star` is guaranteed to its last digit, `objective` is that of the exact point; `nc...`, `rank`,
 /// `surviving_classes` and `logit_norm` are measured.
 pub fn csv(grid: &Grid, records: &[Record]) -> String {
     let mut text = format!("{COLUMNS}\n");
@@ -74,6 +74,7 @@ fn row(text: &mut String, instance: &Instance, record: &Record) {
         o.f_star.clone(),
         o.objective.clone(),
         o.lower.clone(),
+        o.bound.clone(),
         o.gap.clone(),
         o.verdict.clone(),
         o.gradient_norm.clone(),
@@ -106,7 +107,8 @@ fn quoted(cell: String) -> String {
 
 /// The fields of an instance that tell it from the others of its grid, for people: `classes 4, lambda_w 0.01, ...`.
 pub(crate) fn describe(raw: &RawSpec) -> String {
-    let mut parts: Vec<String> = [&raw.model, &raw.loss, &raw.bias].into_iter().flatten().cloned().collect();
+    let mut parts: Vec<String> = [&raw.model, &raw.loss].into_iter().flatten().cloned().collect();
+    parts.extend(raw.bias.as_ref().map(|bias| format!("bias {bias}")));
     match (&raw.class_counts, raw.classes, raw.per_class) {
         (Some(counts), ..) => parts.push(format!("class sizes {}", sizes(counts))),
         (None, Some(k), Some(n)) => parts.push(format!("K = {k}, n = {n}")),
