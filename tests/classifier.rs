@@ -242,7 +242,7 @@ fn the_command_reads_what_metrics_reads() {
     let desk = Desk::new();
     let rows: Vec<String> =
         (0..12).map(|i| format!("{},{},{}", i % 3, f64::from(i % 3) + 0.1 * f64::from(i).sin(), 0.2 * f64::from(i).cos())).collect();
-    desk.file("f.csv", format!("label,x,y2\n{}\n", rows.join("\n")).into());
+    desk.file("f.csv", format!("label,x,y2\n{}\n", rows.join("\n")));
     let run = desk.ufm("classifier f.csv --lambda 0.01 --json --tasks 3");
     let v = run.json();
     assert_eq!((run.code, &v["samples"], &v["classes"], &v["dim"]), (0, &12.into(), &3.into(), &2.into()));

@@ -145,7 +145,7 @@ fn one_start_when_asked() {
 fn the_command_tells_the_starts() {
     let desk = Desk::new();
     let file = "model = \"deep-linear\"\nloss = \"mse\"\nclasses = 3\nper_class = 2\ndim = 4\nlambdas = [\"0.002\", \"0.003\", \"0.002\", \"0.002\"]\n";
-    desk.file("p.toml", file.into());
+    desk.file("p.toml", file);
     let run = desk.ufm("solve p.toml --json --trace t.csv");
     let v = run.json();
     assert_eq!((run.code, &v["certificate"]["verdict"]), (0, &"global-minimum".into()));
