@@ -1,4 +1,4 @@
-//! Objective with gradient, Hessian product, and whole solves from random starts.
+//! Objective with gradient, Hessian product, and whole solves from random starts: plain, deep, sphere and multi-label models.
 //!
 //! Method: criterion medians on one machine, the same seeds for every run; solves go to gradient norm 1e-8 and the norm they reached
 //! is asserted. Bias: λ and sizes are those of the peers' benchmark scripts; other sizes may behave otherwise.
