@@ -5,6 +5,8 @@ From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax C
 From UFM Require Import TagSets Sphere Contrastive Focal PickAllLabels.
 From UFM Require Import MseSingular NuclearNorm ExtendedThreshold ExtendedRelu CreatedEqual.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
+From UFM Require Import CertificateNumbers CertificateBound CertificateChecker CertificatePoint.
+From UFM Require Import CertificateMse CertificateSoftmax CertificateClaims.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -119,6 +121,20 @@ Print Assumptions pal_within_class.
 Print Assumptions pal_tag_average.
 Print Assumptions pal_margins_zero.
 Print Assumptions pal_margins_single.
+(* Certificates: what the checker accepts holds *)
+Print Assumptions weak_duality.
+Print Assumptions sizes_exist.
+Print Assumptions mse_lower_sound.
+Print Assumptions mse_upper_sound.
+Print Assumptions exp_belowP.
+Print Assumptions lse_dual.
+Print Assumptions softmax_lower_sound.
+Print Assumptions softmax_upper_sound.
+Print Assumptions mse_lower_claim.
+Print Assumptions ce_lower_claim.
+Print Assumptions smoothing_lower_claim.
+Print Assumptions tags_lower_claim.
+Print Assumptions gap_sound.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.
