@@ -310,6 +310,12 @@ fn layers_and_epochs() {
     assert!(entries[0]["metrics"]["nc4"].is_null(), "only the last map is a classifier");
     let cosines = entries[2]["weights"]["principal_cosines"].as_array().unwrap();
     assert!(cosines.len() == 2 && cosines.iter().all(|c| c.as_f64().unwrap() > 0.99));
+    folder("unfit");
+    desk.file("unfit/w1.npy", doubles(D, D, false, weight));
+    desk.file("unfit/w2.npy", doubles(D, D + 1, false, weight));
+    desk.file("unfit/w10.npy", doubles(K, D, false, centred));
+    let refused = desk.ufm("metrics layers --labels labels.npy --weights unfit");
+    assert!(refused.refusal().contains("layer2: weights of shape (5, 6), but the layer they read has dimension 5"), "{}", refused.err);
     let csv = desk.text("curves.csv");
     assert_eq!(csv.lines().count(), 4);
     assert!(csv.starts_with("name,classes,samples,dim,nc1,nc1_error_bound,") && csv.lines().nth(1).unwrap().starts_with("layer1,3,12,5,"));

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{CliError, check_output, print_json, print_text, progress, write_page};
 use crate::metrics::{
-    Classifier, Container, Convention, LayerMap, Layout, MapMetrics, Measured, Portrait, effective_depth, map_metrics, measure,
-    measure_and_draw,
+    Classifier, Container, Convention, FeatureError, LayerMap, Layout, MapMetrics, Measured, Portrait, effective_depth, map_metrics,
+    measure, measure_and_draw,
 };
 use crate::problem::write_new;
 use crate::report::{self, SeriesKind, Table};
@@ -175,6 +175,11 @@ fn measure_group(args: &Args, given: &Given, group: &Group, layered: bool, draws
             (None, None) => None,
         };
         let features = group.features(index, args, labels.len() as u64)?;
+        if let Some(map) = maps.and_then(|maps| maps.get(index)).filter(|map| map.cols != features.dim()) {
+            let shape = format!("({}, {})", map.rows, map.cols);
+            let reason = format!("weights of shape {shape}, but the layer they read has dimension {}", features.dim());
+            return Err(group.named(index, FeatureError::Shape(reason)));
+        }
         let classifier = classifier.as_ref();
         let measured = if drawn.contains(&index) {
             measure_and_draw(&features, &labels, classifier, args.convention, &at, report::PICTURE_SIDE).map(|(m, p)| (m, Some(p)))
