@@ -193,9 +193,9 @@ fn jacobi(mut a: Matrix) -> (Vec<Float>, Matrix) {
                 if a[p][q].is_zero() {
                     continue;
                 }
-                let theta = Float::with_val(BITS, &a[q][q] - &a[p][p]) / (2.0 * a[p][q].clone());
+                let theta: Float = Float::with_val(BITS, &a[q][q] - &a[p][p]) / (2.0 * a[p][q].clone());
                 let sign = if theta < 0 { -1.0 } else { 1.0 };
-                let t = sign / (theta.clone().abs() + (theta.square() + 1.0f64).sqrt());
+                let t: Float = sign / (theta.clone().abs() + (theta.square() + 1.0f64).sqrt());
                 let c = 1.0 / (t.clone().square() + 1.0f64).sqrt();
                 let s = Float::with_val(BITS, &t * &c);
                 for m in [&mut a, &mut v] {

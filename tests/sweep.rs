@@ -97,7 +97,7 @@ fn deep_threshold() {
 #[test]
 fn a_wrong_minimum_shows() {
     // From small random starts a deep model ends at zero, a local minimum, below its threshold too.
-    let text = "model = 'deep-linear'\nloss = 'mse'\ndepth = 4\nclasses = 3\nper_class = 2\ndim = 'K'\nlambda = ['0.01', '0.02', '0.9']\n";
+    let text = "model = 'deep-linear'\nloss = 'mse'\ndepth = 4\nclasses = 3\nper_class = 2\ndim = 'K'\nlambda = ['0.01', '0.02', '0.9']\n[options]\nstarts = ['random']\n";
     let grid = Grid::from_toml(text).unwrap();
     let records = solved(&grid);
     let agrees: Vec<_> = records.iter().map(|r| r.outcome.agrees()).collect();
@@ -116,7 +116,9 @@ fn every_model_and_loss_agrees_with_theory() {
         "model = 'multi-label'\nloss = 'pick-all-labels'\nbias = 'free'\nclasses = 4\nper_tag_set = [{ 1 = 3, 2 = 2 }, { 2 = 1 }]\ndim = 'K'\n\
          lambda = { from = '0.006', to = '0.61', points = 5, scale = 'log' }\n",
         "model = 'sphere'\nloss = 'ce'\nclasses = 3\nper_class = 2\ndim = 'K+1'\ntemperature = [1, 4]\n",
-        "model = 'plain'\nloss = ['mse', 'ce', 'label-smoothing']\nbias = ['none', 'free']\nsmoothing = '0.2'\nclass_counts = [[9, 9, 9, 2, 2], [8, 4, 2, 1]]\n\
+        "model = 'deep-linear'\nloss = 'mse'\ndepth = 2\nclasses = 4\nper_class = 8\nminority = 2\nimbalance = [1, 2, 8]\ndim = 'K'\n\
+         lambda = { from = '0.006', to = '0.5', points = 6, scale = 'log' }\n[options]\nstarts = ['spectral', 'random']\n",
+        "model = 'plain'\nloss = ['mse', 'ce', 'label-smoothing']\nbias = ['none', 'free', 'regularized']\nlambda_b = '0.3'\nsmoothing = '0.2'\nclass_counts = [[9, 9, 9, 2, 2], [8, 4, 2, 1]]\n\
          dim = 'K'\nlambda = { from = '0.006', to = '0.3', points = 6, scale = 'log' }\n",
     ];
     for text in grids {
@@ -124,6 +126,27 @@ fn every_model_and_loss_agrees_with_theory() {
         for r in solved(&grid) {
             let which = &grid.instances[r.index].raw;
             assert_eq!(r.outcome.status, SweepStatus::Holds, "{which:?}: {:?}", r.outcome);
+        }
+    }
+}
+
+#[test]
+fn at_a_threshold_the_mode_is_dead() {
+    // c = 4 · 0.25 = 1 and κ = 1 exactly.
+    for text in [
+        "model = 'plain'\nloss = ['mse', 'ce']\nbias = ['none', 'free']\nclasses = 4\nper_class = 1\ndim = 'K'\nlambda = '0.25'\n",
+        "model = 'deep-linear'\nloss = 'mse'\ndepth = 2\nclasses = 4\nper_class = 1\ndim = 'K'\nlambda = '0.25'\n",
+        "model = 'plain'\nloss = ['mse', 'ce']\nbias = 'none'\nclass_counts = [[16, 16, 1, 1]]\ndim = 'K'\nlambda = { from = 1, to = 2, points = 2 }\n",
+    ] {
+        let grid = Grid::from_toml(text).unwrap();
+        for r in solved(&grid) {
+            assert_eq!(
+                (r.outcome.status, r.outcome.rank),
+                (SweepStatus::Holds, Some(0)),
+                "{:?}: {:?}",
+                grid.instances[r.index].raw,
+                r.outcome
+            );
         }
     }
 }

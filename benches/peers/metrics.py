@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
@@ -77,16 +78,32 @@ def peer(path):
     print(json.dumps(dict(seconds=seconds, peak=peak, beyond=peak - before, values=values)))
 
 
+def watch(pid, peak):
+    """Peak resident memory of a process while it lives: what wait4 reports includes the parent's, from before exec."""
+    try:
+        while True:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            if not lines:
+                return
+            peak[0] = max(peak[0], int(lines[0].split()[1]) / 1024)
+            time.sleep(0.005)
+    except OSError:
+        return
+
+
 def ours(path):
+    peak = [0.0]
     start = time.perf_counter()
     process = subprocess.Popen([PROGRAM, "metrics", path, "--json"], stdout=subprocess.PIPE)
+    watcher = threading.Thread(target=watch, args=(process.pid, peak))
+    watcher.start()
     out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
     seconds = time.perf_counter() - start
-    if status:
+    watcher.join()
+    if process.wait():
         raise SystemExit("ufm failed")
-    return dict(seconds=seconds, peak=usage.ru_maxrss / 1024, metrics=json.loads(out)["metrics"])
+    return dict(seconds=seconds, peak=peak[0], metrics=json.loads(out)["metrics"])
 
 
 def main():

@@ -128,15 +128,14 @@ fn idx(folder: &Path, what: &str, dims: usize, magic: u32) -> Result<(PathBuf, V
 }
 
 impl Images {
-    /// The first n images of each class, class by class; without `asked` as many as the smallest class has.
-    pub fn balanced(&self, asked: Option<usize>) -> Result<Data, DataError> {
+    /// The first n images of each class, class by class.
+    pub fn balanced(&self, per_class: usize) -> Result<Data, DataError> {
         let classes = self.labels.iter().max().map_or(0, |&l| l as usize + 1);
         let mut members = vec![vec![]; classes];
         self.labels.iter().enumerate().for_each(|(i, &label)| members[label as usize].push(i));
         let (class, found) = members.iter().map(Vec::len).enumerate().min_by_key(|(_, n)| *n).unwrap_or((0, 0));
-        let per_class = asked.unwrap_or(found);
-        if per_class == 0 || per_class > found {
-            return Err(DataError::TooFew { asked: per_class.max(1), class, found });
+        if per_class > found {
+            return Err(DataError::TooFew { asked: per_class, class, found });
         }
         if classes < 2 {
             return Err(DataError::Unusable("a single class; at least two are needed"));
@@ -177,10 +176,10 @@ mod tests {
         let digits = digits().unwrap();
         assert_eq!((digits.labels.len(), digits.dim), (1797, 64));
         assert!(digits.pixels.iter().all(|p| (0.0..=16.0).contains(p) && p.fract() == 0.0));
-        let data = digits.balanced(None).unwrap();
+        let data = digits.balanced(174).unwrap();
         assert_eq!((data.classes, data.per_class, data.x.shape()), (10, 174, (64, 1740)));
         assert!((data.x.squared_norm_l2() / (64.0 * 1740.0) - 1.0).abs() < 1e-12);
-        assert_eq!(digits.balanced(Some(175)).unwrap_err().to_string(), "--per-class 175, but class 8 has 174 images");
+        assert_eq!(digits.balanced(175).unwrap_err().to_string(), "--per-class 175, but class 8 has 174 images");
     }
 
     fn images(magic: u32, sizes: &[u32], bytes: usize) -> Vec<u8> {
@@ -200,7 +199,7 @@ mod tests {
         write("train-labels-idx1-ubyte", &labels);
         let read = mnist(folder.path()).unwrap();
         assert_eq!((read.dim, &read.labels[..], read.pixels[1]), (6, &[0, 1, 1, 0][..], 37.0));
-        let data = read.balanced(None).unwrap();
+        let data = read.balanced(2).unwrap();
         assert_eq!((data.x.shape(), &data.labels[..]), ((6, 4), &[0, 0, 1, 1][..]));
         let table: [(&str, Vec<u8>, &str); 8] = [
             ("empty", vec![], "truncated"),
@@ -218,8 +217,8 @@ mod tests {
             assert!(error.contains(wanted) && error.contains("ubyte"), "{name}: {error}");
         }
         let gap = Images { pixels: vec![1.0, 2.0], dim: 1, labels: vec![0, 2] };
-        assert!(gap.balanced(None).unwrap_err().to_string().contains("class 1 has 0"));
+        assert!(gap.balanced(1).unwrap_err().to_string().contains("class 1 has 0"));
         let same = Images { pixels: vec![1.0; 2], dim: 1, labels: vec![0, 1] };
-        assert!(same.balanced(None).unwrap_err().to_string().contains("the same"));
+        assert!(same.balanced(1).unwrap_err().to_string().contains("the same"));
     }
 }

@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn run(loss: Loss, bias: Bias, threads: usize, out: Option<&std::path::Path>) -> Outcome {
-        let data = digits().unwrap().balanced(Some(12)).unwrap();
+        let data = digits().unwrap().balanced(12).unwrap();
         let objective = Objective { loss, bias, decay: 1e-3 };
         let schedule = Schedule { epochs: EPOCHS, batch: 20, rate: 0.03, momentum: 0.9, seed: 1 };
         let mut folder = out.map(|path| Folder::create(path).unwrap());
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn divergence_is_an_error() {
-        let data = digits().unwrap().balanced(Some(3)).unwrap();
+        let data = digits().unwrap().balanced(3).unwrap();
         let objective = Objective { loss: Loss::Mse, bias: Bias::None, decay: 1e-3 };
         let schedule = Schedule { epochs: 50, batch: 30, rate: 1e6, momentum: 0.9, seed: 1 };
         let outcome = train(&data, &[64, 16, 10], &objective, &schedule, &ProgressBar::hidden(), &mut |_| Ok(()));

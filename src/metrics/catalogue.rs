@@ -12,7 +12,7 @@ const NC3_COS: &str = "mean over classes of 1 − cos(w_k, h̄_k)";
 const NC3_OVERLAP: &str =
     "mean cosine of the principal angles between span M̃ and the r leading right singular vectors of W (1 at collapse)";
 
-/// The formula of a metric under a convention, in the notation of [`measure`](super::measure); `None` for names that are no metrics.
+/// The formula of a metric under a convention, in the notation of [`measure`](super::measure()); `None` for names that are no metrics.
 ///
 /// ```
 /// use ufm::metrics::{Convention, formula};

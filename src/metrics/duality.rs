@@ -90,7 +90,7 @@ pub(crate) fn overlap(classifier: &Rows, means: &Spectrum) -> Option<Bounded> {
     matmul(product.as_mut(), Accum::Replace, means.u.transpose(), top, 1.0, Par::Seq);
     let root = (r as f64).sqrt();
     let rounding = gamma(d + 4) * r as f64 * SLACK;
-    let error = (rounding + of_means * (1.0 + weights.eta_u) + of_weights) * SLACK;
+    let error = (rounding + of_means + of_weights * (1.0 + means.eta_u)) * SLACK;
     let rows = (0..r).flat_map(|i| product.row(i).iter().copied().collect::<Vec<_>>()).collect();
     let cosines = Spectrum::new(&Rows::exact(rows, r), r)?.singular_values();
     let mean = sum(cosines) / Bounded::exact(r as f64);

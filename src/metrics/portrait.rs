@@ -15,7 +15,7 @@ const MAX_SPECTRUM_DIM: usize = 2048;
 /// A K x K matrix scaled to Frobenius norm one, in means of blocks where K is large.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// What it is, in the notation of [`measure`](super::measure).
+    /// What it is, in the notation of [`measure`](super::measure()).
     pub name: &'static str,
     /// Means of blocks: entry (a, b) over the classes of group a and group b; groups are runs of classes.
     pub matrix: Mat<f64>,

@@ -25,6 +25,8 @@ pub enum SeriesKind<'a> {
 const DRAWN: usize = 6;
 /// Points of a spectrum that are drawn.
 const SPECTRUM_POINTS: usize = 200;
+/// Distance to a frame, of at most √2, from which features are not called near to it.
+const FAR: f64 = 0.5;
 /// Warnings shown in full.
 const WARNINGS: usize = 12;
 /// Factor between first and last epoch from which their axis is logarithmic.
@@ -149,7 +151,12 @@ fn summary(page: &mut Page, series: &[(String, Measured)], kind: SeriesKind<'_>,
     if let [(a, Some(x)), (b, Some(y))] = frames {
         let ((near, least), (far, most)) = if x.value <= y.value { ((a, x.value), (b, y.value)) } else { ((b, y.value), (a, x.value)) };
         let of = if series.len() > 1 { format!("The class means of {last_name}") } else { "The class means".into() };
-        sentences.push(format!("{of} are nearer to {near} ({}) than to {far} ({}).", three_digits(least), three_digits(most)));
+        let (least, most) = (three_digits(least), three_digits(most));
+        sentences.push(if x.value.min(y.value) > FAR {
+            format!("{of} are far from {near} ({least}) and from {far} ({most}).")
+        } else {
+            format!("{of} are nearer to {near} ({least}) than to {far} ({most}).")
+        });
     }
     if let SeriesKind::Layers { depth: Some((at, tolerance)), .. } = kind {
         sentences.push(format!(
@@ -272,7 +279,7 @@ fn single_table(page: &mut Page, m: &Measured) {
         })
         .collect();
     page.table(
-        "Every digit of a value is right; the error bound holds for the data as given",
+        "Values to the digits that their error bounds support; the bounds hold for the data as given",
         &["metric", "value", "error bound", "formula"],
         &rows,
     );

@@ -81,20 +81,23 @@ pub fn sweep_json(sweep: &Sweep) -> Value {
 /// The page: how the instances ended, the phase diagrams, and the instances that deserve a look.
 pub fn sweep_page(sweep: &Sweep) -> Page {
     let (differ, compared) = sweep.disagreements();
+    let shard = if sweep.shard.of == 1 { String::new() } else { format!(" of shard {}", sweep.shard.name()) };
     let lead = format!(
-        "{} instances, each solved and certified: {}. In {differ} of {compared} the modes alive at the minimiser are not those of the theory.",
+        "{} instances{shard}, each solved and certified: {}. In {differ} of {compared} the modes alive at the minimiser are not those of the theory.",
         sweep.records.len(),
         statuses(sweep)
     );
     let mut page = Page::new("Phases of the unconstrained features model", &lead);
     let drawings = diagrams(&sweep.grid, &sweep.records);
-    let mut heading = "";
+    let (mut heading, mut text) = ("", "");
     for diagram in &drawings {
         if diagram.heading != heading {
             page.section(&diagram.heading);
-            page.paragraph(&diagram.text);
-            heading = &diagram.heading;
         }
+        if (diagram.heading.as_str(), diagram.text.as_str()) != (heading, text) {
+            page.paragraph(&diagram.text);
+        }
+        (heading, text) = (&diagram.heading, &diagram.text);
         page.plot(&plot(diagram));
         page.paragraph(&verdict(diagram));
     }

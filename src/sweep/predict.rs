@@ -17,9 +17,9 @@ const BITS: u32 = 256;
 /// Modes of the logits that theory has alive at every minimiser, least and most; `None` where it says nothing.
 ///
 /// With a closed form both agree, except at κ = κ_c, where each mode of a deep model is independently zero or not. Imbalanced
-/// cross-entropy with two or more class sizes has none, but for equally large classes the differences of their logits are alive exactly
-/// when `√n_k (1 − α) > N μ`: a symmetric minimiser exists by convexity of the problem in the logits, its gradient has that singular
-/// value on those differences, and the collapse identity decides.
+/// cross-entropy, and imbalanced MSE with a regularized bias, have none; but for equally large classes the differences of their logits
+/// are alive exactly when `√n_k (1 − α) > N μ`: by convexity there is a minimiser that exchanging two such classes leaves as it is,
+/// where those differences vanish the gradient has that singular value on them, and the collapse identity decides.
 pub(super) fn theory_rank(problem: &Problem, form: Option<&ClosedForm>) -> Option<(u64, u64)> {
     let Some(form) = form else { return differences(problem) };
     let (k, d) = (problem.classes(), problem.dim);
@@ -46,14 +46,17 @@ pub(super) fn theory_rank(problem: &Problem, form: Option<&ClosedForm>) -> Optio
     both((k - u64::from(!uncentred && !mean_alive)).min(d))
 }
 
-/// See [`theory_rank`]: imbalanced cross-entropy and label smoothing.
+/// See [`theory_rank`]: imbalanced classes without closed form.
 fn differences(problem: &Problem) -> Option<(u64, u64)> {
     let Model::Plain { lambda_w, lambda_h } = &problem.model else { return None };
     let mass = match &problem.loss {
         Loss::Ce => Rational::from(1),
         Loss::LabelSmoothing { smoothing } => Rational::from(1 - smoothing),
+        Loss::Mse if matches!(problem.bias, Bias::Regularized { .. }) => Rational::from(1),
         _ => return None,
     };
+    // The logits of cross-entropy have mean zero over classes.
+    let all = problem.classes() - u64::from(problem.loss != Loss::Mse);
     let Labels::Counts(counts) = &problem.labels else { return None };
     let mut sorted = counts.clone();
     sorted.sort_unstable();
@@ -62,8 +65,8 @@ fn differences(problem: &Problem) -> Option<(u64, u64)> {
     let alive = |n: u64| Rational::from(mass.square_ref()) * Rational::from(n) > threshold;
     let least: u64 = groups.iter().filter(|g| alive(g[0])).map(|g| g.len() as u64 - 1).sum();
     // The modes between groups are not told; too small a dimension may leave out any.
-    let most = (least + groups.len() as u64 - 1).min(problem.dim);
-    Some((if problem.dim + 1 >= problem.classes() { least } else { 0 }, most))
+    let most = least + all - groups.iter().map(|g| g.len() as u64 - 1).sum::<u64>();
+    Some((if problem.dim >= all { least } else { 0 }, most.min(problem.dim)))
 }
 
 /// What is alive at a point, in double precision.

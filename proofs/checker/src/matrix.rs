@@ -65,7 +65,8 @@ impl Mat {
 
     /// ||·||² (Frobenius).
     pub fn norm_squared(&self) -> Dyadic {
-        Dyadic { m: self.m.iter().map(|x| x * x).sum(), e: 2 * self.e }
+        let rows = parallel(self.rows, 10 * self.cols, |i| self.row(i).iter().map(|x| x * x).sum::<BigInt>());
+        Dyadic { m: rows.into_iter().sum(), e: 2 * self.e }
     }
 
     /// <self, other>.
@@ -85,8 +86,10 @@ impl Mat {
         for (c, t) in terms {
             room(rows * cols, t.bits() + c.bits() + t.e.abs_diff(e))?;
         }
-        let entry = |i: usize| terms.iter().map(|(c, t)| shifted(&(*c * &t.m[i]), t.e - e)).sum();
-        Ok(Mat { rows, cols, e, m: (0..rows * cols).map(entry).collect() })
+        let term = |c: &BigInt, t: &Mat, i: usize| if c.is_one() { shifted(&t.m[i], t.e - e) } else { shifted(&(c * &t.m[i]), t.e - e) };
+        let entry = |i: usize| terms.iter().map(|(c, t)| term(c, t, i)).reduce(|x, y| x + y).unwrap_or_default();
+        let lines = parallel(rows, 10 * cols, |i| (i * cols..(i + 1) * cols).map(entry).collect::<Vec<_>>());
+        Ok(Mat { rows, cols, e, m: lines.into_iter().flatten().collect() })
     }
 
     /// A Bᵀ, exactly: entry (i, j) is row i of A against row j of B.
@@ -96,6 +99,23 @@ impl Mat {
     /// most len · 2^(bits_a + bits_b) when each matrix is one digit, at most len · 2^(2·width) otherwise, and len <
     /// 2^spare, so `width` keeps both at or below 2^126.
     pub fn product(&self, other: &Mat) -> Result<Mat, Fail> {
+        self.entries(other, false)
+    }
+
+    /// [`Mat::product`] when A Bᵀ is known to be symmetric: half of it is computed.
+    pub fn symmetric_product(&self, other: &Mat) -> Result<Mat, Fail> {
+        let mut product = self.entries(other, true)?;
+        let n = product.cols;
+        for i in 0..product.rows {
+            for j in i + 1..n {
+                product.m[i * n + j] = product.m[j * n + i].clone();
+            }
+        }
+        Ok(product)
+    }
+
+    /// A Bᵀ, zero above the diagonal if `lower`.
+    fn entries(&self, other: &Mat, lower: bool) -> Result<Mat, Fail> {
         let (len, cols) = (self.cols, other.rows);
         let (bits_a, bits_b) = (self.bits(), other.bits());
         let spare = u64::from(usize::BITS - len.leading_zeros());
@@ -115,7 +135,13 @@ impl Mat {
             let pairs = (0..a.len()).flat_map(|p| (0..b.len()).map(move |q| (p, q)));
             pairs.map(|(p, q)| BigInt::from(part(p, q)) << (width * (p + q))).sum()
         };
-        let rows = parallel(self.rows, cols * len.max(1), |i| (0..cols).map(|j| entry(i, j)).collect::<Vec<_>>());
+        // Row i with row rows − 1 − i, so that every processor's share of a triangle is the same.
+        let line = |i: usize| (0..cols).map(|j| if lower && j > i { BigInt::ZERO } else { entry(i, j) }).collect::<Vec<_>>();
+        let half = self.rows.div_ceil(2);
+        let pairs =
+            parallel(half, 2 * cols * len.max(1), |i| (line(i), if 2 * i + 1 < self.rows { line(self.rows - 1 - i) } else { vec![] }));
+        let (mut rows, rest): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        rows.extend(rest.into_iter().rev());
         Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: rows.into_iter().flatten().collect() })
     }
 
@@ -189,6 +215,10 @@ mod tests {
                         assert_eq!(c.row(i)[j], exact, "{len} {p} {q}");
                     }
                     assert_eq!((c.rows, c.cols, c.e), (3, 4, -14));
+                    for a in [a, b] {
+                        let full = a.product(&a).unwrap_or_else(|_| panic!("fits"));
+                        assert_eq!(a.symmetric_product(&a).unwrap_or_else(|_| panic!("fits")).m, full.m);
+                    }
                 }
             }
         }

@@ -3,6 +3,8 @@
 //! Writing λ_W = w/q, λ_H = h/q, λ_b = b/q with integers, every predicate is multiplied by its denominators and becomes
 //! a comparison of exact dyadic numbers. Matrices over samples are kept transposed: row i belongs to sample i.
 
+use std::sync::OnceLock;
+
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Zero};
@@ -30,13 +32,15 @@ pub(crate) struct Instance<'a> {
     labels: Vec<usize>,
     n: BigInt,
     one: BigInt,
+    /// Zᵀ at the point, once computed.
+    logits: OnceLock<Mat>,
 }
 
 impl<'a> Instance<'a> {
     pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
         let groups = problem.groups();
         let labels = groups.iter().enumerate().flat_map(|(g, group)| std::iter::repeat_n(g, group.count)).collect();
-        Instance { problem, point, precision, groups, labels, n: problem.samples.into(), one: BigInt::one() }
+        Instance { problem, point, precision, groups, labels, n: problem.samples.into(), one: BigInt::one(), logits: OnceLock::new() }
     }
 
     /// Row i: the targets of group `rows_i`, α/K and 1 - α more at the tags. These multiples of 1/(q K) are rounded down, or `up`, on the
@@ -82,8 +86,12 @@ impl<'a> Instance<'a> {
         self.labels.iter().map(|&g| self.groups[g].tags.len()).collect()
     }
 
-    fn point_logits(&self) -> Result<Mat, Fail> {
-        self.logits(&self.point.w, &self.point.h, self.point.b.as_ref())
+    fn point_logits(&self) -> Result<&Mat, Fail> {
+        if let Some(z) = self.logits.get() {
+            return Ok(z);
+        }
+        let z = self.logits(&self.point.w, &self.point.h, self.point.b.as_ref())?;
+        Ok(self.logits.get_or_init(|| z))
     }
 
     /// Whether f <= bound at the point is certain: 2 N q f = q · 2N L + N · (weighted squares), where 2N L is ||Z - Y||² or twice
@@ -91,9 +99,9 @@ impl<'a> Instance<'a> {
     pub fn objective_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (z, q) = (self.point_logits()?, &self.problem.q);
         let loss = if self.problem.ce {
-            Fixed::new(self.precision).loss_upper(&z, &self.targets(&self.labels, true)?, &self.masses()).times(&2.into())
+            Fixed::new(self.precision).loss_upper(z, &self.targets(&self.labels, true)?, &self.masses()).times(&2.into())
         } else {
-            self.minus_targets(&z)?.norm_squared()
+            self.minus_targets(z)?.norm_squared()
         };
         let objective = &loss.times(q) + &self.weighted(self.point).times(&self.n);
         Ok(objective <= bound.times(&(2 * &self.n * q)))
@@ -144,8 +152,8 @@ impl<'a> Instance<'a> {
     /// P1. With M = R D Rᵀ + L Lᵀ the matrix A = N² λ_W λ_H I - M has a_ii = c - m_ii and a_ij = -m_ij, c = N² w h / q², and
     /// m_ii >= 0: it is diagonally dominant exactly when Σ_j |m_ij| <= c in every row.
     pub fn radius(&self, rt: &Mat, l: &Mat, line: usize) -> Result<(), Fail> {
-        let rdr = self.weighted_rows(rt).transpose().product(&rt.transpose())?;
-        let m = Mat::combine(&[(&self.one, &rdr), (&self.one, &l.product(l)?)])?;
+        let rdr = self.weighted_rows(rt).transpose().symmetric_product(&rt.transpose())?;
+        let m = Mat::combine(&[(&self.one, &rdr), (&self.one, &l.symmetric_product(l)?)])?;
         let p = self.problem;
         let (limit, q2) = (Dyadic::new(&self.n * &self.n * &p.w * &p.h, 0), &p.q * &p.q);
         for i in 0..m.rows {
@@ -162,10 +170,10 @@ impl<'a> Instance<'a> {
     fn slope(&self) -> Result<(Mat, Option<Soft>), Fail> {
         let z = self.point_logits()?;
         if !self.problem.ce {
-            return Ok((self.minus_targets(&z)?, None));
+            return Ok((self.minus_targets(z)?, None));
         }
         room(z.m.len(), 2 * self.precision as u64)?;
-        let (p, spread) = Fixed::new(self.precision).softmax(&z);
+        let (p, spread) = Fixed::new(self.precision).softmax(z);
         let masses = self.masses();
         let heavy = |a: &Mat| Mat { m: a.m.iter().enumerate().map(|(t, x)| x * masses[t / a.cols]).collect(), ..*a };
         let (high, low) = (self.targets(&self.labels, true)?, self.targets(&self.labels, false)?);

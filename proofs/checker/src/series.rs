@@ -20,7 +20,18 @@ pub(crate) struct Fixed {
     exp_fine: Vec<BigInt>,
     /// log(1 + j/2^8) for j < 2^8.
     log: Vec<BigInt>,
+    machine: Option<Machine>,
 }
+
+/// The tables of exp again, at few enough bits for [`Fixed::exp`] to run in machine integers.
+struct Machine {
+    ln2: i128,
+    exp_coarse: Vec<i128>,
+    exp_fine: Vec<i128>,
+}
+
+/// Factors are below 2.003 · 2^w, products of two below 2^123.
+const MACHINE_BITS: usize = 60;
 
 impl Fixed {
     /// Tables are computed with 32 more bits, v = w + 32, and rounded down.
@@ -52,7 +63,11 @@ impl Fixed {
                 odd += 2;
             }
         }
-        Fixed { w, ln2: last >> 32, exp_coarse: powers(8, 178), exp_fine: powers(16, 256), log: rounded(&log) }
+        let (ln2, exp_coarse, exp_fine): (BigInt, _, _) = (last >> 32, powers(8, 178), powers(16, 256));
+        let table = |x: &[BigInt]| x.iter().map(ToPrimitive::to_i128).collect::<Option<Vec<_>>>();
+        let machine = || Some(Machine { ln2: ln2.to_i128()?, exp_coarse: table(&exp_coarse)?, exp_fine: table(&exp_fine)? });
+        let machine = if w <= MACHINE_BITS { machine() } else { None };
+        Fixed { w, ln2, exp_coarse, exp_fine, log: rounded(&log), machine }
     }
 
     /// Bounds (lo, hi), in ulps, of exp(x) for x <= 0.
@@ -90,6 +105,42 @@ impl Fixed {
         (low >> halvings, high + 1)
     }
 
+    /// [`Fixed::exp`] of m · 2^(shift - w), m <= 0, by the same steps in machine integers; `None` where they might not do.
+    fn exp_machine(&self, m: i128, shift: i64) -> Option<(BigInt, BigInt)> {
+        let (w, t) = (self.w, self.machine.as_ref()?);
+        if m > 0 || !(-127..=0).contains(&shift) {
+            return None;
+        }
+        // |x| <= 2^127, so n LN2 is at most that and one LN2 more: the sum lies in [0, LN2).
+        let x = m >> -shift;
+        let n = -x.div_euclid(t.ln2);
+        if n > w as i128 + 2 {
+            return Some((BigInt::zero(), BigInt::one()));
+        }
+        let (r, halvings) = (x + n * t.ln2, n as usize);
+        let index = (r >> (w - 16)) as usize;
+        let s = r - ((index as i128) << (w - 16));
+        let p = (t.exp_coarse[index >> 8] * t.exp_fine[index & 255]) >> w;
+        let (mut term, mut u, mut m) = (1u64 << w, 0i128, 0u64);
+        while term != 0 {
+            u += i128::from(term);
+            m += 1;
+            term = ((i128::from(term) * s) >> w) as u64 / m;
+        }
+        let low = (p * u) >> w;
+        let high = (low + 10 + 3 * (i128::from(m) + n)) >> halvings;
+        Some(((low >> halvings).into(), (high + 1).into()))
+    }
+
+    /// floor(x 2^w / y) for x >= 0, y > 0.
+    fn quotient(&self, x: &BigInt, y: &BigInt) -> BigInt {
+        let machine = || {
+            let (x, y) = (x.to_u64()?, y.to_u128()?);
+            (self.w < 64).then(|| BigInt::from((u128::from(x) << self.w) / y))
+        };
+        machine().unwrap_or_else(|| (x << self.w) / y)
+    }
+
     /// Bounds (lo, hi), in ulps, of log(y) for y > 0.
     ///
     /// y = 2^s v with v in [1, 2), V = floor(v 2^w) (so log v loses < 1 ulp), c = 1 + j/2^8 <= v the table's point next below:
@@ -124,7 +175,9 @@ impl Fixed {
     fn exponentials(&self, z: &Mat, i: usize) -> (BigInt, Vec<(BigInt, BigInt)>) {
         let row = z.row(i);
         let top = row.iter().max().cloned().unwrap_or_default();
-        let bounds = row.iter().map(|x| self.exp(&Dyadic { m: x - &top, e: z.e })).collect();
+        let small = top.to_i128();
+        let machine = |x: &BigInt| self.exp_machine(x.to_i128()?.checked_sub(small?)?, z.e + self.w as i64);
+        let bounds = row.iter().map(|x| machine(x).unwrap_or_else(|| self.exp(&Dyadic { m: x - &top, e: z.e }))).collect();
         (top, bounds)
     }
 
@@ -170,8 +223,8 @@ impl Fixed {
             let (_, bounds) = self.exponentials(z, i);
             let (low, high): (BigInt, BigInt) = (bounds.iter().map(|b| &b.0).sum(), bounds.iter().map(|b| &b.1).sum());
             let pair = |(lo, hi): (BigInt, BigInt)| {
-                let p: BigInt = (lo << self.w) / &high;
-                let slack = (hi << self.w) / &low + 1 - &p;
+                let p = self.quotient(&lo, &high);
+                let slack = self.quotient(&hi, &low) + 1 - &p;
                 (p, slack)
             };
             bounds.into_iter().map(pair).collect::<Vec<_>>()
@@ -249,6 +302,38 @@ mod tests {
                     assert!(meet(w, &(low.clone(), high.clone()), v, &fine.log(&x)), "log {w} {x}");
                     assert!(&high - low <= BigInt::from(260 + w / 4), "log {w} {x}");
                 }
+            }
+        }
+    }
+
+    /// Machine integers take the same steps as big ones, or none.
+    #[test]
+    fn machine_integers_agree() {
+        for w in [32, 33, 47, 59, 60, 61, 64] {
+            let fixed = Fixed::new(w);
+            let mut compared = 0;
+            for x in arguments() {
+                for (shift, off) in [(0usize, 0u32), (60, 1), (90, 0)] {
+                    let scaled: BigInt = &x.m << shift;
+                    let (m, e) = (-(scaled + off), x.e - shift as i64);
+                    let machine = m.to_i128().and_then(|m| fixed.exp_machine(m, e + w as i64));
+                    compared += usize::from(machine.is_some());
+                    assert!(machine.is_none_or(|bounds| bounds == fixed.exp(&Dyadic { m, e })), "{w} {x}");
+                }
+            }
+            for n in 0..70i64 {
+                for off in [-1, 0, 1] {
+                    let multiple: BigInt = &fixed.ln2 * n;
+                    let m = (BigInt::from(off) - multiple).min(BigInt::zero());
+                    let machine = m.to_i128().and_then(|m| fixed.exp_machine(m, 0));
+                    assert!(machine.is_none_or(|bounds| bounds == fixed.exp(&Dyadic { m, e: -(w as i64) })), "{w} {n}");
+                }
+            }
+            assert_eq!(compared > 100, w <= MACHINE_BITS, "{w}: {compared}");
+            assert!(fixed.exp_machine(i128::MIN, 0).is_none_or(|bounds| bounds == (BigInt::zero(), BigInt::one())));
+            assert_eq!(fixed.exp_machine(1, -200), None);
+            for (x, y) in [(0u64, 1u64), (1, 3), (u64::MAX, 1), (u64::MAX, u64::MAX), (1 << 60, (1 << 62) + 1)] {
+                assert_eq!(fixed.quotient(&x.into(), &y.into()), (BigInt::from(x) << w) / y);
             }
         }
     }

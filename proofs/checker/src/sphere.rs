@@ -88,8 +88,8 @@ impl<'a> Sphere<'a> {
     /// P1: diag(a)/τ² - R diag(c) Rᵀ - L Lᵀ is diagonally dominant: with M = R diag(c) Rᵀ + L Lᵀ, t² Σ_j |m_ij| <= q² a_i.
     fn feasible(&self, rt: &Mat, a: &Mat, c: &Mat, l: &Mat, line: usize) -> Result<(), Fail> {
         let weighted = Mat { m: rt.m.iter().enumerate().map(|(i, x)| x * &c.m[i / rt.cols]).collect(), e: rt.e + c.e, ..*rt };
-        let rcr = weighted.transpose().product(&rt.transpose())?;
-        let m = Mat::combine(&[(&self.one, &rcr), (&self.one, &l.product(l)?)])?;
+        let rcr = weighted.transpose().symmetric_product(&rt.transpose())?;
+        let m = Mat::combine(&[(&self.one, &rcr), (&self.one, &l.symmetric_product(l)?)])?;
         let (t2, q2) = (&self.problem.t * &self.problem.t, &self.problem.q * &self.problem.q);
         for (i, a) in entries(a).enumerate() {
             let sum = m.row(i).iter().map(|x| BigInt::from(x.magnitude().clone())).sum::<BigInt>();

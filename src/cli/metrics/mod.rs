@@ -57,7 +57,7 @@ fn convention(text: &str) -> Result<Convention, String> {
     Convention::by_name(text).ok_or_else(|| format!("one of {}", Convention::ALL.map(|(name, _)| name).join(", ")))
 }
 
-fn layout(text: &str) -> Result<Layout, String> {
+pub(super) fn layout(text: &str) -> Result<Layout, String> {
     match text {
         "nd" => Ok(Layout::SamplesByDim),
         "dn" => Ok(Layout::DimBySamples),

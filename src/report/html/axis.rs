@@ -29,7 +29,7 @@ pub(super) struct Ticks {
 /// Values beyond this are left out, as those that are no numbers: differences of two stay finite.
 const LARGEST: f64 = 1e300;
 /// Longest name written at a tick, in characters.
-const NAME_CHARS: usize = 18;
+const NAME_CHARS: usize = 20;
 /// Decades up to which a logarithmic axis has ticks between them.
 const FEW_DECADES: f64 = 2.0;
 /// Most names written along an axis.

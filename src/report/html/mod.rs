@@ -179,7 +179,7 @@ const LINK: char = '\u{1}';
 const WIDE: usize = 40;
 
 fn table(caption: &str, headers: &[&str], rows: &[Vec<Cell>]) -> String {
-    let mut text = format!("<table><caption>{}</caption>\n<thead><tr>", escape(caption));
+    let mut text = format!("<table><caption><span>{}</span></caption>\n<thead><tr>", escape(caption));
     for (column, header) in headers.iter().enumerate() {
         let class = if matches!(rows.first().and_then(|row| row.get(column)), Some(Cell::Number(_))) { " class=\"number\"" } else { "" };
         let _ = write!(text, "<th scope=\"col\"{class}>{}</th>", escape(header));
@@ -190,7 +190,7 @@ fn table(caption: &str, headers: &[&str], rows: &[Vec<Cell>]) -> String {
         for (column, cell) in row.iter().enumerate() {
             let (open, close) = if column == 0 { ("<th scope=\"row\"", "th") } else { ("<td", "td") };
             let _ = match cell {
-                Cell::Text(value) if column > 0 && value.len() > WIDE => write!(text, "<td class=\"wide\">{}</td>", escape(value)),
+                Cell::Text(value) if value.len() > WIDE => write!(text, "{open} class=\"wide\">{}</{close}>", escape(value)),
                 Cell::Text(value) => write!(text, "{open}>{}</{close}>", escape(value)),
                 Cell::Section(value) => write!(text, "{open}>{LINK}{}{LINK}</{close}>", escape(value)),
                 Cell::Number(value) => write!(text, "<td class=\"number\">{}</td>", escape(value)),

@@ -66,8 +66,8 @@ const TOP: f64 = 40.0;
 const LINE: f64 = 26.0;
 /// Breadth of a character of the larger type.
 const CHARACTER: f64 = 10.0;
-/// Slope of names too long to stand side by side, in degrees, and its sine.
-const TILT: (f64, f64) = (35.0, 0.58);
+/// Slope of names too long to stand side by side, in degrees, its sine and cosine.
+const TILT: (f64, f64, f64) = (35.0, 0.58, 0.82);
 /// Colours of the page's style.
 const COLOURS: usize = 6;
 /// Beyond this many points marks would hide the line.
@@ -82,10 +82,13 @@ impl Plot {
         let x_axis = self.x.ticks(places(&self.x, |p| p.0).into_iter());
         let y_axis = self.y.ticks(places(&self.y, |p| p.1).into_iter());
         let right = WIDTH - RIGHT;
-        let to_x = |place: f64| LEFT + (place - x_axis.first) / (x_axis.last - x_axis.first) * (right - LEFT);
         let to_y = |place: f64| FLOOR - (place - y_axis.first) / (y_axis.last - y_axis.first) * (FLOOR - TOP);
         let longest = x_axis.ticks.iter().map(|t| t.text.chars().count()).max().unwrap_or(0) as f64 * CHARACTER;
-        let tilted = longest > (right - LEFT) / x_axis.ticks.len().max(1) as f64;
+        let slot = (right - LEFT) / x_axis.ticks.len().max(1) as f64;
+        let tilted = longest > slot;
+        // Tilted names reach to the left of the first.
+        let left = if tilted { LEFT.max(longest * TILT.2 - slot / 2.0) } else { LEFT };
+        let to_x = |place: f64| left + (place - x_axis.first) / (x_axis.last - x_axis.first) * (right - left);
         let below = if tilted { longest * TILT.1 + LINE } else { LINE };
         let height = FLOOR + below + if self.x.label.is_empty() { 4.0 } else { LINE };
         let mut svg = format!(
@@ -104,13 +107,17 @@ impl Plot {
         }
         for tick in &y_axis.ticks {
             let y = to_y(tick.place);
-            let _ = write!(svg, "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
-            let (x, y) = (LEFT - 6.0, y + 5.0);
+            let _ = write!(svg, "<line class=\"grid\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
+            let (x, y) = (left - 6.0, y + 5.0);
             let _ = writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", escape(&tick.text));
         }
-        let _ =
-            writeln!(svg, "<rect class=\"frame\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>", right - LEFT, FLOOR - TOP);
-        let middle = (LEFT + right) / 2.0;
+        let _ = writeln!(
+            svg,
+            "<rect class=\"frame\" x=\"{left:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+            right - left,
+            FLOOR - TOP
+        );
+        let middle = (left + right) / 2.0;
         let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", height - 6.0, escape(&self.x.label));
         let _ = writeln!(svg, "<text x=\"4\" y=\"18\">{}</text>", escape(&self.y.label));
         for (i, series) in self.series.iter().enumerate() {
@@ -126,7 +133,7 @@ impl Plot {
         }
         for (at, text) in &self.y.markers {
             let Some(y) = self.y.place(*at).map(to_y) else { continue };
-            let _ = write!(svg, "<line class=\"marker\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
+            let _ = write!(svg, "<line class=\"marker\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
             let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", right - 6.0, y - 6.0, escape(text));
         }
         svg.push_str("</svg>\n");
