@@ -327,7 +327,11 @@ fn suite(entries: Vec<Entry>) -> Suite {
 #[test]
 fn baselines_show_regressions() {
     let options = Options { operations: vec![Operation::Cholesky], ..Options::default() };
-    let suite = suite(run::<f64>(&[&Faer], &options, &|| {}));
+    let mut suite = suite(run::<f64>(&[&Faer], &options, &|| {}));
+    // A busy machine has noise of its own: the comparison is tested on figures that are given.
+    for speed in suite.entries.iter_mut().filter_map(|e| e.speed.as_mut()) {
+        (speed.median, speed.deviation) = (1e-3, 1e-5);
+    }
     let value = Value::Object(kernel_json(&suite));
     // What was printed reads back to the same figures.
     let value: Value = serde_json::from_str(&value.to_string()).unwrap();
