@@ -1,14 +1,17 @@
-//! Objective with gradient, Hessian product, and whole solves from random starts.
+//! Objective with gradient, Hessian product, and whole solves from random starts: plain, deep, sphere and multi-label models.
 //!
 //! Method: criterion medians on one machine, the same seeds for every run; solves go to gradient norm 1e-8 and the norm they reached
 //! is asserted. Bias: λ and sizes are those of the peers' benchmark scripts; other sizes may behave otherwise.
 //! K = 1000 runs only when UFM_BENCH_LARGE is set.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use faer::Mat;
 use std::hint::black_box;
 use ufm::{
+    classifier::{IncrementalOptions, class_incremental, least_squares},
     problem::{Objective, Problem},
-    solve::{HuntOptions, Method, SolveOptions, Start, hunt, minimise},
+    scalar::Rational,
+    solve::{HuntOptions, Method, SolveOptions, Start, hunt, minimise, minimise_lowest},
 };
 
 fn problem(loss: &str, bias: &str, (classes, dim, per_class): (u64, u64, u64)) -> Problem {
@@ -104,5 +107,58 @@ fn spheres(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, derivatives, solves, spheres);
+/// One solve of every other model, the lowest of as many starts as it needs; the least-squares classifier and its experiment.
+fn models(c: &mut Criterion) {
+    let plain = |rest: &str| {
+        format!("model = 'plain'\nbias = 'free'\nclasses = 10\nper_class = 10\ndim = 16\nlambda_w = '0.005'\nlambda_h = '0.001'\n{rest}")
+    };
+    let files = [
+        ("label smoothing K=10", plain("loss = 'label-smoothing'\nsmoothing = '0.1'")),
+        ("focal K=10", plain("loss = 'focal'\nfocusing = '2'")),
+        (
+            "imbalanced ce K=10",
+            "model = 'plain'\nloss = 'ce'\nbias = 'free'\nclass_counts = [50, 50, 50, 50, 50, 5, 5, 5, 5, 5]\ndim = 16\nlambda_w = '0.005'\n\
+             lambda_h = '0.001'"
+                .into(),
+        ),
+        (
+            "pick-all-labels K=10",
+            "model = 'multi-label'\nloss = 'pick-all-labels'\nbias = 'free'\nclasses = 10\nper_tag_set = { 1 = 10, 2 = 4 }\ndim = 16\n\
+             lambda_w = '0.002'\nlambda_h = '0.001'"
+                .into(),
+        ),
+        ("deep-linear p=4 K=10", "model = 'deep-linear'\nloss = 'mse'\nclasses = 10\nper_class = 2\ndim = 12\nlambdas = ['0.003', '0.003', '0.003', '0.003']".into()),
+        ("deep-relu p=3 K=10", "model = 'deep-relu'\nloss = 'mse'\nclasses = 10\nper_class = 2\ndim = 12\nlambdas = ['0.003', '0.003', '0.003']".into()),
+    ];
+    let mut group = c.benchmark_group("models");
+    group.sample_size(10);
+    for (name, file) in files {
+        let p = Problem::from_toml(&file).expect("a valid problem");
+        let options = SolveOptions { method: Method::suited_to(&p), tol: 1e-8, ..Default::default() };
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let lowest = minimise_lowest(&p, &options, &mut |_| {}, &mut |_, _| {}).expect("covered");
+                assert!(lowest.solution.gradient_norm <= 1e-8);
+                lowest.solution.objective
+            });
+        });
+    }
+    let labels: Vec<usize> = (0..1000).map(|i| i % 20).collect();
+    let features = Mat::from_fn(1000, 32, |i, j| f64::from(u8::from(labels[i] == j)) + 0.3 * ((7 * i + 13 * j) as f64).sin());
+    let lambda = Rational::from((1, 100));
+    group.bench_function("classifier N=1000 d=32 K=20", |b| {
+        b.iter(|| {
+            let fit = least_squares(features.as_ref(), &labels, 20, &lambda, true).expect("solved");
+            assert!(fit.error_bound < 1e-9);
+            fit.objective
+        });
+    });
+    let options = IncrementalOptions { tasks: 4, lambda, free_bias: true, seed: 0, converged: 1e-3, max_steps: 100_000 };
+    group.bench_function("class-incremental N=1000 d=32 K=20", |b| {
+        b.iter(|| class_incremental(features.as_ref(), &labels, 20, &options).expect("solved").len());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, derivatives, solves, spheres, models);
 criterion_main!(benches);

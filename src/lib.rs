@@ -20,6 +20,8 @@ pub mod certify;
 
 pub mod theorem;
 
+pub mod sweep;
+
 pub mod kernels;
 
 pub mod report;

@@ -7,7 +7,7 @@ use faer::Mat;
 use proptest::prelude::*;
 use rug::{Integer, Rational};
 use ufm::{
-    classifier::{ClassifierError, least_squares, least_squares_exact},
+    classifier::{ClassifierError, IncrementalOptions, class_incremental, least_squares, least_squares_exact},
     problem::{Dyadic, Problem},
     scalar::parse_decimal,
     solve::{SolveOptions, Status, minimise},
@@ -172,15 +172,16 @@ fn the_command_refuses_bad_features() {
     let features = || doubles(3, 2, true, cli_support::wavy);
     type Members = Vec<(&'static str, Vec<u8>)>;
     let cases: Vec<(&str, Members, &str)> = vec![
-        ("a", vec![("features", features())], "`labels`: missing"),
-        ("b", vec![("labels", labels(&[0, 1, 1]))], "`features`: missing"),
-        ("c", vec![("features", features()), ("labels", labels(&[0, 1]))], "one label for each row"),
-        ("d", vec![("features", features()), ("labels", labels(&[0, -1, 1]))], "entry 1 is -1"),
+        ("a", vec![("features", features())], "no array `labels`"),
+        ("b", vec![("labels", labels(&[0, 1, 1]))], "`labels`: shape [3], but features are a matrix"),
+        ("c", vec![("features", doubles(5, 3, false, cli_support::wavy)), ("labels", labels(&[0, 1]))], "neither side has that size"),
+        ("d", vec![("features", features()), ("labels", labels(&[0, -1, 1]))], "label 1 is -1"),
         ("e", vec![("features", features()), ("labels", labels(&[0, 0, 0]))], "fewer than two classes"),
         ("f", vec![("features", features()), ("labels", labels(&[0, 0, 2]))], "class 1 has no sample"),
-        ("g", vec![("features", features()), ("labels", labels(&[0, i64::MAX, 2]))], "labels are 0 to K - 1"),
-        ("h", vec![("features", npy("<c16", false, "(1, 1)", &[0; 16])), ("labels", labels(&[0]))], "dtype"),
-        ("i", vec![("features", doubles(2, 1, false, |_, _| f64::NAN)), ("labels", labels(&[0, 1]))], "not finite"),
+        ("g", vec![("features", features()), ("labels", labels(&[0, i64::MAX, 2]))], "labels are integers from 0"),
+        ("h", vec![("features", npy("<c16", false, "(1, 1)", &[0; 16])), ("labels", labels(&[0]))], "c16"),
+        ("i", vec![("features", doubles(2, 1, false, |_, _| f64::NAN)), ("labels", labels(&[0, 1]))], "finite"),
+        ("j", vec![("features", features()), ("labels", labels(&[0, 7, 1]))], "each class with a sample"),
     ];
     for (name, members, expected) in cases {
         let file = desk.file(&format!("{name}.npz"), npz(&members));
@@ -194,4 +195,72 @@ fn the_command_refuses_bad_features() {
     assert_eq!(desk.ufm("classifier ok.npz").code, 2);
     assert!(desk.ufm("classifier missing.npz --lambda 1").refusal().contains("missing.npz"));
     assert_eq!(desk.ufm("classifier ok.npz --lambda 1").code, 0);
+}
+
+/// The mean squared errors of a run, by brute force: an oracle for the quadratic forms of the experiment.
+#[test]
+fn class_incremental_losses_are_those_of_the_samples() {
+    let (n, d, classes) = (24, 3, 4);
+    let h = Mat::from_fn(n, d, |i, j| (1.7 * i as f64 + 2.3 * j as f64).sin() + f64::from(u8::from(i % classes == j)));
+    let labels: Vec<usize> = (0..n).map(|i| i % classes).collect();
+    let lambda = Rational::from((1, 50));
+    for free_bias in [true, false] {
+        let options = IncrementalOptions { tasks: 2, lambda: lambda.clone(), free_bias, seed: 3, converged: 1e-6, max_steps: 1_000_000 };
+        let trials = class_incremental(h.as_ref(), &labels, classes, &options).unwrap();
+        assert_eq!(trials.len(), 3);
+        let old: Vec<usize> = (0..n).filter(|&i| labels[i] < 2).collect();
+        let rows = Mat::from_fn(old.len(), d, |i, j| h[(old[i], j)]);
+        let old_labels: Vec<usize> = old.iter().map(|&i| labels[i]).collect();
+        let before = least_squares(rows.as_ref(), &old_labels, 2, &lambda, free_bias).unwrap();
+        let all = least_squares(h.as_ref(), &labels, classes, &lambda, free_bias).unwrap();
+        // Old rows as trained, new rows by the formula.
+        let score = |k: usize, i: usize| {
+            let fit = if k < 2 { &before } else { &all };
+            (0..d).map(|j| fit.w[(k, j)] * h[(i, j)]).sum::<f64>() + fit.b.as_ref().map_or(0.0, |b| b[k])
+        };
+        let square = |i: usize| (0..classes).map(|k| (score(k, i) - f64::from(u8::from(labels[i] == k))).powi(2)).sum::<f64>() / 2.0;
+        let expected = (0..n).map(square).sum::<f64>() / n as f64;
+        assert!((trials[0].initial_loss - expected).abs() < 1e-12, "{} {expected}", trials[0].initial_loss);
+        let new: Vec<usize> = (0..n).filter(|&i| labels[i] >= 2).collect();
+        let expected = new.iter().map(|&i| square(i)).sum::<f64>() / new.len() as f64;
+        assert!((trials[0].initial_new_loss - expected).abs() < 1e-12);
+        assert!(trials.iter().all(|t| t.steps.is_some() && t.old_classes == 2 && t.classes == 4));
+        assert!(trials[0].initial_loss < trials[1].initial_loss.min(trials[2].initial_loss));
+        assert!(trials[0].steps <= trials[2].steps);
+    }
+    let refused = |tasks| {
+        let options = IncrementalOptions { tasks, lambda: lambda.clone(), free_bias: true, seed: 0, converged: 1e-3, max_steps: 9 };
+        class_incremental(h.as_ref(), &labels, classes, &options).unwrap_err()
+    };
+    assert_eq!(refused(1), ClassifierError::Tasks { tasks: 1, classes });
+    assert_eq!(refused(5), ClassifierError::Tasks { tasks: 5, classes });
+}
+
+/// CSV with its labels, labels beside, (d, N) features, and the experiment.
+#[test]
+fn the_command_reads_what_metrics_reads() {
+    let desk = Desk::new();
+    let rows: Vec<String> =
+        (0..12).map(|i| format!("{},{},{}", i % 3, f64::from(i % 3) + 0.1 * f64::from(i).sin(), 0.2 * f64::from(i).cos())).collect();
+    desk.file("f.csv", format!("label,x,y2\n{}\n", rows.join("\n")));
+    let run = desk.ufm("classifier f.csv --lambda 0.01 --json --tasks 3");
+    let v = run.json();
+    assert_eq!((run.code, &v["samples"], &v["classes"], &v["dim"]), (0, &12.into(), &3.into(), &2.into()));
+    let trials = v["incremental"].as_array().unwrap();
+    assert_eq!(trials.len(), 6);
+    assert_eq!(
+        keys(&trials[0]),
+        ["task", "old_classes", "classes", "initialisation", "initial_loss", "initial_new_loss", "spike", "steps"]
+    );
+    let names: Vec<&str> = trials[..3].iter().map(|t| t["initialisation"].as_str().unwrap()).collect();
+    assert_eq!(names, ["least-squares", "class-means", "random"]);
+    let shown = desk.ufm("classifier f.csv --lambda 0.01 --tasks 2");
+    assert!(shown.code == 0 && shown.out.contains("least-squares") && shown.out.contains("spike"));
+    assert!(desk.ufm("classifier f.csv --lambda 0.01 --tasks 4").refusal().contains("2 to 3 tasks"));
+    // The same features as (d, N), labels in a file of their own.
+    let entry = |j: usize, i: usize| if j == 0 { (i % 3) as f64 + 0.1 * (i as f64).sin() } else { 0.2 * (i as f64).cos() };
+    desk.file("h.npz", npz(&[("features", doubles(2, 12, false, entry))]));
+    desk.file("l.npy", labels(&(0..12).map(|i| i % 3).collect::<Vec<i64>>()));
+    let other = desk.ufm("classifier h.npz --labels l.npy --lambda 0.01 --json").json();
+    assert_eq!(other["objective"].as_str().unwrap()[..10], v["objective"].as_str().unwrap()[..10]);
 }

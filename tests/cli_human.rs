@@ -72,6 +72,8 @@ fn help() {
     snapshot("help_metrics", "metrics --help");
     snapshot("help_hunt", "hunt --help");
     snapshot("help_kernels", "kernels --help");
+    snapshot("help_sweep", "sweep --help");
+    snapshot("help_sweep_merge", "sweep merge --help");
 }
 
 #[test]

@@ -121,6 +121,145 @@ fn single_precision_is_read_exactly() {
 }
 
 #[test]
+fn half_precision_is_read_exactly() {
+    let desk = Desk::new();
+    // Sixteenths between -4 and 4: exact in every format.
+    let rounded = |i: usize, j: usize| (16.0 * feature(i, j)).round() / 16.0;
+    let half = |x: f64| -> u16 {
+        let sign = if x < 0.0 { 0x8000 } else { 0 };
+        let exponent = x.abs().log2().floor();
+        if x == 0.0 { sign } else { sign | ((exponent as i32 + 15) as u16) << 10 | ((x.abs() / exponent.exp2() - 1.0) * 1024.0) as u16 }
+    };
+    let bytes = |bits: &dyn Fn(f64) -> u16, little: bool| -> Vec<u8> {
+        let entry = |t: usize| bits(rounded(t / D, t % D));
+        (0..N * D).flat_map(|t| if little { entry(t).to_le_bytes() } else { entry(t).to_be_bytes() }).collect()
+    };
+    let brain = |x: f64| ((x as f32).to_bits() >> 16) as u16;
+    let tensors = |dtype: &str, data: Vec<u8>| {
+        let header = format!("{{\"layer\":{{\"dtype\":\"{dtype}\",\"shape\":[{N},{D}],\"data_offsets\":[0,{}]}}}}", data.len());
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()
+    };
+    desk.file("labels.npy", label_bytes());
+    desk.file("double.npy", doubles(N, D, false, rounded));
+    desk.file("half.npy", npy("<f2", false, &format!("({N}, {D})"), &bytes(&half, true)));
+    desk.file("big.npy", npy(">f2", false, &format!("({N}, {D})"), &bytes(&half, false)));
+    desk.file("half.safetensors", tensors("F16", bytes(&half, true)));
+    desk.file("brain.safetensors", tensors("BF16", bytes(&brain, true)));
+    let wanted = desk.ufm("metrics double.npy --labels labels.npy --json").json();
+    for name in ["half.npy", "big.npy", "half.safetensors", "brain.safetensors"] {
+        assert_eq!(desk.ufm(&format!("metrics {name} --labels labels.npy --json")).json()["metrics"], wanted["metrics"], "{name}");
+    }
+}
+
+#[test]
+fn integer_labels_of_every_width() {
+    let desk = Desk::new();
+    desk.file("f.npy", doubles(N, D, false, feature));
+    desk.file("labels.npy", label_bytes());
+    let wanted = desk.ufm("metrics f.npy --labels labels.npy --json").out;
+    for width in [1usize, 2, 4, 8] {
+        for (kind, big) in [("i", false), ("u", false), ("i", true), ("u", true)] {
+            let order = match (width, big) {
+                (1, _) => "|",
+                (_, true) => ">",
+                _ => "<",
+            };
+            let entry = |i: usize| -> Vec<u8> {
+                let bytes = ((i % K) as u64).to_le_bytes()[..width].to_vec();
+                if big { bytes.into_iter().rev().collect() } else { bytes }
+            };
+            let descr = format!("{order}{kind}{width}");
+            desk.file("l.npy", npy(&descr, false, &format!("({N},)"), &(0..N).flat_map(entry).collect::<Vec<u8>>()));
+            assert_eq!(desk.ufm("metrics f.npy --labels l.npy --json").out, wanted, "{descr}");
+        }
+    }
+}
+
+/// A page that needs nothing beside itself.
+fn assert_page(text: &str, wanted: &[&str]) {
+    assert!(text.starts_with("<!DOCTYPE html>") && text.ends_with("</html>\n"));
+    for forbidden in ["<script", "http:", "https:", "<img", "<link", "@import", "url(", "NaN\""] {
+        assert!(!text.contains(forbidden), "{forbidden}");
+    }
+    for part in wanted {
+        assert!(text.contains(part), "{part} in the page");
+    }
+    assert_eq!(text.matches("role=\"img\"").count(), text.matches("<desc").count(), "every drawing is told in words");
+}
+
+#[test]
+fn a_page_of_one_set_of_features() {
+    let desk = Desk::new();
+    desk.file("f.npz", whole());
+    let plain = desk.ufm("metrics f.npz").out;
+    assert_eq!(desk.ufm("metrics f.npz --report page.html").out, plain, "the page changes nothing else");
+    let page = desk.text("page.html");
+    let metrics = desk.ufm("metrics f.npz --json").json();
+    let names = keys(&metrics["metrics"]).into_iter().filter(|name| !name.starts_with("nc2") || !name.ends_with("_means"));
+    let rows: Vec<String> = names.map(|name| format!("<th scope=\"row\">{name}</th>")).collect();
+    assert_page(&page, &rows.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_page(
+        &page,
+        &["Gram matrix of the centred class means", "Gram matrix of the classifier", "target I/", "within classes", "tr S_W/tr S_B"],
+    );
+    assert!(desk.ufm("metrics f.npz --report page.html").refusal().contains("already exists"));
+    assert!(desk.ufm("metrics f.npz --report none/page.html").refusal().contains("none/page.html"));
+    assert!(desk.ufm("metrics f.npz --report a --csv a").refusal().contains("--csv and --report"));
+    assert_eq!(desk.text("page.html"), page);
+    desk.ufm("metrics f.npz --report again.html --threads 3");
+    assert_eq!(desk.text("again.html"), page, "same bytes for any number of threads");
+    desk.file("plain.npz", npz(&[("features", doubles(N, D, false, feature)), ("labels", label_bytes())]));
+    desk.ufm("metrics plain.npz --report plain.html");
+    assert!(!desk.text("plain.html").contains("classifier's rows"), "no classifier, no pictures of it");
+}
+
+/// Snapshots of a network: layers and the weights that read them in one file, a file each epoch.
+#[test]
+fn layers_over_epochs() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("run")).unwrap();
+    let snapshot = |epoch: usize, layers: usize| {
+        let noise = |layer: usize| 4.0 / (1.0 + (epoch * layer) as f64);
+        let entry = move |layer: usize| move |i: usize, j: usize| weight(i % K, j) + noise(layer) * (feature(i, j) - weight(i % K, j));
+        let mut members: Vec<(String, Vec<u8>)> = vec![("labels".into(), label_bytes())];
+        for layer in 0..layers {
+            members.push((format!("layer{layer}"), doubles(N, D, false, entry(layer))));
+            let rows = if layer + 1 == layers { K } else { D };
+            members.push((format!("W{}", layer + 1), doubles(rows, D, false, weight)));
+            members.push((format!("b{}", layer + 1), npy("<f8", false, &format!("({rows},)"), &vec![0; 8 * rows])));
+        }
+        npz(&members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect::<Vec<_>>())
+    };
+    for epoch in [0, 1, 10, 100] {
+        desk.file(&format!("run/epoch{epoch:04}.npz"), snapshot(epoch, 3));
+    }
+    let layers = desk.ufm("metrics run/epoch0100.npz --json --report layers.html").json();
+    assert_eq!(
+        layers["entries"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["layer0", "layer1", "layer2"]
+    );
+    assert_eq!(value(&layers["entries"][2], "nc4"), 0.0);
+    assert!(layers["entries"][0]["metrics"]["nc4"].is_null() && layers["entries"][0]["weights"]["stable_rank"].is_number());
+    assert_page(&desk.text("layers.html"), &["layer by layer", "effective depth", "Class means in the next weights", "from first to last"]);
+    let run = desk.ufm("metrics run --series epochs --json --csv curves.csv --report run.html");
+    let epochs = run.json();
+    let names: Vec<&str> = epochs["epochs"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["epoch0000", "epoch0001", "epoch0010", "epoch0100"]);
+    assert_eq!(epochs["epochs"][3]["entries"], layers["entries"]);
+    assert_eq!(epochs["epochs"][3]["effective_depth"], layers["effective_depth"]);
+    let csv = desk.text("curves.csv");
+    assert!(csv.lines().count() == 13 && csv.lines().nth(6).unwrap().starts_with("epoch0001/layer2,3,12,5,"), "{csv}");
+    assert_page(
+        &desk.text("run.html"),
+        &["over training", "epoch + 1", "Layers at the last epoch", "Over training, from epoch0000 to epoch0100, at layer2: nc1 from"],
+    );
+    assert!(desk.ufm("metrics run --series epochs").out.contains("epoch0010/layer1"));
+    assert!(desk.ufm("metrics run").refusal().contains("--series epochs"));
+    desk.file("run/epoch0200.npz", snapshot(200, 2));
+    assert!(desk.ufm("metrics run --series epochs").refusal().contains("epoch0200 has other layers"));
+}
+
+#[test]
 fn points_take_labels_from_their_problem() {
     let desk = Desk::new();
     let toml =
@@ -200,7 +339,9 @@ fn hostile_files() {
         ("empty.npy", vec![], &["not an npy"]),
         ("short.npy", good[..good.len() - 1].to_vec(), &["truncated"]),
         ("head.npy", good[..40].to_vec(), &["truncated"]),
-        ("half.npy", npy("<f2", false, "(12, 5)", &[0; 120]), &["<f2"]),
+        ("quad.npy", npy("<f16", false, "(12, 5)", &[0; 960]), &["<f16"]),
+        ("truth.npy", npy("|b1", false, "(12, 5)", &[0; 60]), &["|b1"]),
+        ("brain.npy", npy("<b2", false, "(12, 5)", &[0; 120]), &["<b2"]),
         ("complex.npy", npy("<c16", false, "(12, 5)", &[0; 960]), &["<c16"]),
         ("object.npy", npy("|O", false, "(12, 5)", &[0; 480]), &["|O"]),
         ("ints.npy", npy("<i8", false, "(12, 5)", &[0; 480]), &["integer"]),
@@ -234,6 +375,15 @@ fn hostile_files() {
         ("long.safetensors", safetensors(u64::MAX, "{}"), &["18446744073709551615"]),
         ("tiny.safetensors", vec![1, 2, 3], &["truncated"]),
         ("text.safetensors", safetensors(3, "{{{"), &["malformed"]),
+        (
+            "twice.safetensors",
+            safetensors(
+                112,
+                "{\"h\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[0,0]},\"h\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+            ),
+            &["twice"],
+        ),
+        ("list.safetensors", safetensors(2, "[]"), &["malformed"]),
         ("out.safetensors", safetensors(59, "{\"h\":{\"dtype\":\"F64\",\"shape\":[12,5],\"data_offsets\":[0,480]}}"), &["truncated"]),
         ("word.csv", b"1,2\n3,x\n".repeat(6), &["line 2, field 2: `x`"]),
         ("ragged.csv", b"1,2\n3\n".to_vec(), &["line 2 has 1 fields"]),

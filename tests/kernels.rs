@@ -18,8 +18,7 @@ fn untimed(operations: &[Operation], largest: usize) -> Options {
 }
 
 fn built_in(operations: &[Operation], largest: usize) -> Vec<Entry> {
-    let kernels: [&dyn Kernel<f64>; 2] = [&Faer, &Nalgebra];
-    run(&kernels, &untimed(operations, largest), &|| {})
+    run(&ufm::kernels::doubles(), &untimed(operations, largest), &|| {})
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -159,8 +158,7 @@ fn corrupted_kernels_are_caught_in_every_operation() {
 #[test]
 fn built_in_kernels_pass() {
     let mut entries = built_in(&Operation::ALL, 50);
-    let singles: [&dyn Kernel<f32>; 2] = [&Faer, &Nalgebra];
-    entries.extend(run(&singles, &untimed(&Operation::ALL, 50), &|| {}));
+    entries.extend(run(&ufm::kernels::singles(), &untimed(&Operation::ALL, 50), &|| {}));
     let multiples: [&dyn Kernel<Mp<256>>; 2] = [&Faer, &Nalgebra];
     entries.extend(run(&multiples, &untimed(&Operation::ALL, 10), &|| {}));
     let faults: Vec<String> = entries.iter().filter(|e| !e.passes()).filter_map(Entry::fault).collect();

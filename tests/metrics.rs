@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use rug::Float;
-use ufm::metrics::{Accumulator, Bounded, Classifier, Convention, Features, Measured, measure};
+use rug::{Float, ops::Pow};
+use ufm::metrics::{Accumulator, Bounded, Classifier, Convention, Features, Measured, formula, measure, measure_and_draw};
 
 const BITS: u32 = 400;
 /// What the issue demands of NC1 on hard data, relative.
@@ -86,6 +86,8 @@ struct Exact {
     labels: Vec<u32>,
     h: Matrix,
     counts: Vec<f64>,
+    /// Weights of the class means in the centre.
+    weights: Vec<f64>,
     means: Matrix,
     centre: Vec<Float>,
     centred: Matrix,
@@ -107,16 +109,16 @@ impl Exact {
             means[label as usize].iter_mut().zip(row).for_each(|(m, x)| *m += x);
         }
         means.iter_mut().zip(&counts).for_each(|(m, n)| m.iter_mut().for_each(|x| *x /= n));
+        let weights = if by_samples { counts.clone() } else { vec![1.0; k] };
         let (mut centre, mut total) = (vec![real(0.0); d], 0.0);
-        for (m, n) in means.iter().zip(&counts) {
-            let weight = if by_samples { *n } else { 1.0 };
+        for (m, &weight) in means.iter().zip(&weights) {
             total += weight;
             centre.iter_mut().zip(m).for_each(|(c, x)| *c += Float::with_val(BITS, x * weight));
         }
         centre.iter_mut().for_each(|c| *c /= total);
         let centred = means.iter().map(|m| less(m, &centre)).collect();
         let deviations = h.iter().zip(&data.labels).map(|(row, &label)| less(row, &means[label as usize])).collect();
-        Exact { k, d, labels: data.labels.clone(), h, counts, means, centre, centred, deviations }
+        Exact { k, d, labels: data.labels.clone(), h, counts, weights, means, centre, centred, deviations }
     }
 
     /// `tr(S_W S_B⁺)/K` for class means in general position.
@@ -132,10 +134,12 @@ impl Exact {
             };
             return inverse.iter().zip(&scatter).fold(real(0.0), |s, (a, b)| s + dot(a, b)) / n;
         }
-        // ‖M̃⁺D‖² = tr(G⁺ G⁺ Z), Z = M̃ᵀ D Dᵀ M̃; G⁺ M̃ᵀ = (G + 1 1ᵀ)⁻¹ M̃ᵀ when M̃ 1 = 0.
+        // ‖M̃⁺D‖² = tr(G⁺ G⁺ Z), Z = M̃ᵀ D Dᵀ M̃; G⁺ M̃ᵀ = (G + w wᵀ)⁻¹ M̃ᵀ as M̃ w = 0, w the weights of the centre.
         let mut gram = outer(&self.centred, &self.centred);
         let scale = gram[0][0].clone();
-        gram.iter_mut().flatten().for_each(|x| *x += &scale);
+        for (row, a) in gram.iter_mut().zip(&self.weights) {
+            row.iter_mut().zip(&self.weights).for_each(|(x, b)| *x += Float::with_val(BITS, &scale * (a * b)));
+        }
         let inverse = inverse(gram);
         let projected = outer(&self.centred, &self.deviations);
         let image = outer(&inverse, &transpose(&projected));
@@ -177,6 +181,119 @@ impl Exact {
             .collect();
         first_least(&distances)
     }
+}
+
+/// Eigenvalues of a symmetric matrix, largest first, and its eigenvectors as rows: cyclic Jacobi rotations.
+fn jacobi(mut a: Matrix) -> (Vec<Float>, Matrix) {
+    let n = a.len();
+    let mut v: Matrix = (0..n).map(|i| (0..n).map(|j| real(f64::from(u8::from(i == j)))).collect()).collect();
+    for _ in 0..40 {
+        for p in 0..n {
+            for q in p + 1..n {
+                if a[p][q].is_zero() {
+                    continue;
+                }
+                let theta: Float = Float::with_val(BITS, &a[q][q] - &a[p][p]) / (2.0 * a[p][q].clone());
+                let sign = if theta < 0 { -1.0 } else { 1.0 };
+                let t: Float = sign / (theta.clone().abs() + (theta.square() + 1.0f64).sqrt());
+                let c = 1.0 / (t.clone().square() + 1.0f64).sqrt();
+                let s = Float::with_val(BITS, &t * &c);
+                for m in [&mut a, &mut v] {
+                    for j in 0..n {
+                        let (x, y) = (m[p][j].clone(), m[q][j].clone());
+                        m[p][j] = Float::with_val(BITS, &c * &x) - Float::with_val(BITS, &s * &y);
+                        m[q][j] = Float::with_val(BITS, &s * &x) + Float::with_val(BITS, &c * &y);
+                    }
+                }
+                for row in &mut a {
+                    let (x, y) = (row[p].clone(), row[q].clone());
+                    row[p] = Float::with_val(BITS, &c * &x) - Float::with_val(BITS, &s * &y);
+                    row[q] = Float::with_val(BITS, &s * &x) + Float::with_val(BITS, &c * &y);
+                }
+            }
+        }
+        let scale = square(&a);
+        let off = (0..n).fold(real(0.0), |t, i| (0..n).filter(|&j| j != i).fold(t, |t, j| t + a[i][j].clone().square()));
+        if off <= scale * real(2.0).pow(-2 * (BITS as i32 - 20)) {
+            break;
+        }
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| a[j][j].partial_cmp(&a[i][i]).unwrap());
+    (order.iter().map(|&i| a[i][i].clone()).collect(), order.iter().map(|&i| v[i].clone()).collect())
+}
+
+/// The rows' span, orthonormal, by Gram and Schmidt (twice); rows within the span of earlier ones are passed over.
+fn orthonormal(rows: &Matrix) -> Matrix {
+    let mut basis: Matrix = vec![];
+    for row in rows {
+        let (size, mut rest) = (dot(row, row), row.clone());
+        for _ in 0..2 {
+            for b in &basis {
+                let product = dot(b, &rest);
+                rest.iter_mut().zip(b).for_each(|(x, b)| *x -= Float::with_val(BITS, &product * b));
+            }
+        }
+        if dot(&rest, &rest) > size * real(1e-90) {
+            unit(&mut rest);
+            basis.push(rest);
+        }
+    }
+    basis
+}
+
+impl Exact {
+    /// The r = min(d, K−1) leading singular values of the centred class means.
+    fn singular_values(&self) -> Vec<Float> {
+        let (values, _) = jacobi(outer(&self.centred, &self.centred));
+        let r = self.d.min(self.k - 1);
+        values.into_iter().take(r).map(|x| if x < 0 { real(0.0) } else { x.sqrt() }).collect()
+    }
+
+    /// Mean cosine of the principal angles between the span of the centred means and W's leading right singular space.
+    fn overlap(&self, w: &Matrix) -> Float {
+        let r = self.d.min(self.k - 1);
+        let (_, vectors) = jacobi(outer(&transpose(w), &transpose(w)));
+        let (means, top) = (orthonormal(&self.centred), vectors[..r].to_vec());
+        assert_eq!(means.len(), r);
+        let product = outer(&means, &top);
+        let (squares, _) = jacobi(outer(&product, &product));
+        squares.into_iter().fold(real(0.0), |t, x| t + if x < 0 { real(0.0) } else { x.sqrt() }) / r as f64
+    }
+}
+
+/// `min_k dist(v_k, conv{v_j})` of the rows' directions: the nearest point lies inside a face whose vertices are affinely independent.
+fn one_vs_rest(rows: &Matrix) -> Float {
+    let mut v = rows.clone();
+    v.iter_mut().for_each(|row| unit(row));
+    let mut least = real(f64::INFINITY);
+    for (k, point) in v.iter().enumerate() {
+        let others: Vec<&Vec<Float>> = v.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, row)| row).collect();
+        for face in 1..1u32 << others.len() {
+            let vertices: Vec<&Vec<Float>> = others.iter().enumerate().filter(|(j, _)| face >> j & 1 == 1).map(|(_, row)| *row).collect();
+            let edges: Matrix = vertices[1..].iter().map(|row| less(row, vertices[0])).collect();
+            let mut foot = vertices[0].clone();
+            let mut inside = true;
+            if !edges.is_empty() {
+                let target = less(point, vertices[0]);
+                let weights: Vec<Float> = inverse(outer(&edges, &edges))
+                    .iter()
+                    .map(|row| dot(row, &edges.iter().map(|e| dot(e, &target)).collect::<Vec<_>>()))
+                    .collect();
+                let total = weights.iter().fold(real(0.0), |t, x| t + x);
+                inside = weights.iter().all(|x| *x >= 0.0) && total <= 1.0;
+                for (weight, edge) in weights.iter().zip(&edges) {
+                    foot.iter_mut().zip(edge).for_each(|(f, e)| *f += Float::with_val(BITS, weight * e));
+                }
+            }
+            let gap = less(point, &foot);
+            let distance = dot(&gap, &gap).sqrt();
+            if inside && distance < least {
+                least = distance;
+            }
+        }
+    }
+    least
 }
 
 fn first_least(values: &[Float]) -> usize {
@@ -254,12 +371,10 @@ fn check(data: &Data, convention: Convention) {
     let quotient = x.within() / (square(&x.centred) / x.k as f64);
     match convention {
         Convention::Gnc => within("nc1", m.get("nc1"), &x.cdnv()),
-        Convention::Rangamani => within("nc1", m.get("nc1"), &quotient),
-        // The reference inverts G + 1 1ᵀ, which demands the means' own mean.
-        Convention::Papyan if x.counts.iter().any(|n| *n != x.counts[0]) && x.k <= x.d => {}
         _ => {
             if let Some(nc1) = m.get("nc1") {
-                within("nc1", Some(nc1), &x.nc1());
+                let factor = if by_samples { x.k as f64 } else { 1.0 };
+                within("nc1", Some(nc1), &(x.nc1() * factor));
                 assert!(nc1.value >= 0.0);
             } else {
                 assert!(m.warnings.iter().any(|w| w.starts_with("nc1")), "an undefined metric says why");
@@ -272,6 +387,18 @@ fn check(data: &Data, convention: Convention) {
     within("nc2_of", m.get("nc2_of"), &frame_distance(&outer(&x.means, &x.means), false));
     within("equinorm_means", m.get("equinorm_means"), &equinorm(&x.centred));
     within("equiangle_means", m.get("equiangle_means"), &equiangle(&x.centred));
+    let s = x.singular_values();
+    let total = s.iter().fold(real(0.0), |t, s| t + s);
+    let entropy = s.iter().map(|s| Float::with_val(BITS, s / &total)).filter(|p| *p > 0).fold(real(0.0), |t, p| t - p.clone().ln() * p);
+    within("effective_rank_means", m.get("effective_rank_means"), &entropy.exp());
+    within("stable_rank_means", m.get("stable_rank_means"), &(square(&x.centred) / s[0].clone().square()));
+    match m.get("condition_means") {
+        Some(condition) => within("condition_means", Some(condition), &Float::with_val(BITS, &s[0] / &s[s.len() - 1])),
+        None => assert!(m.warnings.iter().any(|w| w.starts_with("condition_means"))),
+    }
+    if convention == Convention::Gnc {
+        within("gnc2_means", m.get("gnc2_means"), &one_vs_rest(&x.centred));
+    }
     let far = x.h.iter().zip(&x.labels).filter(|(h, l)| x.nearest(h) != **l as usize).count();
     within("ncc_error", m.get("ncc_error"), &(real(far as f64) / x.h.len() as f64));
     let Some(c) = &data.classifier else {
@@ -292,12 +419,27 @@ fn check(data: &Data, convention: Convention) {
     within("nc3_of", m.get("nc3_of"), &of);
     within("nc3_align", m.get("nc3_align"), &align);
     within("nc3_align_uncentred", m.get("nc3_align_uncentred"), &alignment(&w, &x.means));
+    let cosine = |(w, m): (&Vec<Float>, &Vec<Float>)| dot(w, m) / (dot(w, w) * dot(m, m)).sqrt();
+    let cosines = w.iter().zip(&x.means).map(cosine).fold(real(0.0), |t, c| t + (1.0 - c)) / x.k as f64;
+    within("nc3_cos", m.get("nc3_cos"), &cosines);
     let nc3 = match convention {
         Convention::Zhu | Convention::Normalized => etf,
         Convention::TirerBruna => of,
-        _ => align,
+        Convention::Gnc => cosines,
+        Convention::Papyan => align,
+        Convention::Rangamani if m.get("nc3").is_some() => x.overlap(&w),
+        Convention::Rangamani => {
+            assert!(m.warnings.iter().any(|w| w.starts_with("nc3 is undefined")));
+            return;
+        }
     };
     within("nc3", m.get("nc3"), &nc3);
+    if convention == Convention::Rangamani {
+        within("nc3_overlap", m.get("nc3_overlap"), &nc3);
+    }
+    if convention == Convention::Gnc {
+        within("gnc2_w", m.get("gnc2_w"), &one_vs_rest(&w));
+    }
     let logits = |h: &[Float]| -> Vec<Float> { w.iter().zip(&c.bias).map(|(w, b)| dot(w, h) + real(*b)).collect() };
     let at_centre = logits(&x.centre);
     let mean = at_centre.iter().fold(real(0.0), |s, z| s + z) / x.k as f64;
@@ -366,11 +508,72 @@ fn nc1_survives_near_collapse() {
     nc1_accuracy("sigma 1e-6 with an offset", &synthetic(50, 64, 4, 10.0, 10.0, 1e-6, 5));
 }
 
+/// The same data rounded to single precision, as most networks' features come.
+fn single(mut data: Data) -> Data {
+    data.rows.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+    data
+}
+
+#[test]
+fn nc1_of_single_precision_features() {
+    nc1_accuracy("f32, decay 1e4", &single(synthetic(100, 128, 4, 1e4, 0.0, 0.1, 1)));
+    nc1_accuracy("f32, offset 10", &single(synthetic(200, 96, 3, 1.0, 10.0, 0.1, 2)));
+    nc1_accuracy("f32, sigma 1e-6", &single(synthetic(100, 128, 4, 1.0, 0.0, 1e-6, 4)));
+}
+
+/// Every metric of every convention, balanced and not, fewer and more classes than dimensions.
 #[test]
 fn conventions_on_moderate_data() {
-    let data = synthetic(7, 9, 6, 3.0, 0.5, 0.4, 6);
+    for (k, d) in [(7, 9), (6, 4), (5, 4)] {
+        let balanced = synthetic(k, d, 6, 3.0, 0.5, 0.4, 6);
+        let mut imbalanced = balanced.clone();
+        let keep = |i: usize| i % 6 <= (i / 6) % 4;
+        imbalanced.rows = balanced.rows.chunks(d).enumerate().filter(|(i, _)| keep(*i)).flat_map(|(_, row)| row.to_vec()).collect();
+        imbalanced.labels = balanced.labels.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, l)| *l).collect();
+        for (_, convention) in Convention::ALL {
+            check(&balanced, convention);
+            check(&imbalanced, convention);
+            let measured = imbalanced.measure(convention);
+            assert!(measured.get("nc1").is_some() && measured.get("nc3").is_some());
+            assert!(measured.warnings.iter().any(|w| w.contains("imbalanced")));
+        }
+    }
+}
+
+#[test]
+fn every_metric_has_a_formula() {
+    let data = synthetic(5, 6, 4, 2.0, 0.1, 0.3, 1);
     for (_, convention) in Convention::ALL {
-        check(&data, convention);
+        for (name, _) in data.measure(convention).metrics {
+            assert!(formula(name, convention).is_some(), "{name}");
+        }
+    }
+    assert_eq!(formula("nc5", Convention::Zhu), None);
+}
+
+/// Pictures and spectra of a frame at collapse: the targets themselves.
+#[test]
+fn portraits_show_collapse() {
+    let (k, d) = (6, 8);
+    let entry = |i: usize, j: usize| f64::from(u8::from(i == j)) - if j < k { 1.0 / k as f64 } else { 0.0 };
+    let frame: Vec<f64> = (0..k * d).map(|t| entry(t / d, t % d)).collect();
+    let features = Features::from_rows([frame.clone(), frame.clone()].concat(), d).unwrap();
+    let labels: Vec<u32> = (0..2 * k as u32).map(|i| i % k as u32).collect();
+    let classifier = Classifier { weights: frame, bias: vec![0.0; k] };
+    for side in [64, 4] {
+        let (measured, portrait) = measure_and_draw(&features, &labels, Some(&classifier), Convention::Zhu, &|_, _| (), side).unwrap();
+        assert_eq!(measured.metrics, measure(&features, &labels, Some(&classifier), Convention::Zhu, &|_, _| ()).unwrap().metrics);
+        assert_eq!(portrait.pictures.iter().map(|p| p.targets.len()).collect::<Vec<_>>(), [1, 1, 2, 1]);
+        for picture in &portrait.pictures {
+            let (_, target) = &picture.targets[0];
+            assert_eq!(picture.matrix.nrows(), side.min(k));
+            let frame_of_means = picture.name != "M\u{1d40}M";
+            assert_eq!((&picture.matrix - target).norm_l2() < 1e-14, frame_of_means, "{}", picture.name);
+        }
+        assert_eq!(portrait.between.len(), k - 1);
+        assert!(portrait.between.iter().all(|s| (s - 1.0 / (k as f64).sqrt()).abs() < 1e-14));
+        assert!(portrait.within.unwrap().is_empty(), "no variability within classes");
+        assert_eq!(portrait.classifier.len(), k);
     }
 }
 

@@ -51,7 +51,13 @@ proptest! {
         let axis = |log| if log { Axis::log(&name) } else { Axis::linear(&name) };
         let series = vec![Series::line(&name, points.clone()), Series::points("p", points.clone()), Series::theory("t", points)];
         page.plot(&Plot { title: name.clone(), x: axis(log.0), y: axis(log.1), series });
+        page.note(&name);
+        page.heading(&name);
+        page.table(&name, &["a"], &[vec![Cell::Section(name.clone())], vec![Cell::Section("nowhere".into())]]);
+        let names = vec![name.clone(), "a long name that is shortened".into()];
+        page.plot(&Plot { title: name.clone(), x: Axis::named(&name, names).marker(entry, &name), y: Axis::log("y").marker(entry, &name), series: vec![] });
         page.heat_map(&HeatMap { title: name.clone(), matrix: Mat::full(rows, cols, entry) });
+        page.heat_maps(&name, &[HeatMap { title: "one".into(), matrix: Mat::full(rows, cols, entry) }, HeatMap { title: "two".into(), matrix: Mat::identity(3, 3) }]);
         assert_self_contained(&page.render());
     }
 }
@@ -68,7 +74,7 @@ fn drawings_have_text_alternatives() {
     page.heat_map(&HeatMap { title: "Gram".into(), matrix: Mat::identity(100, 100) });
     let text = page.render();
     assert!(text.contains("nc1 against epoch. run: from 0.5 at 1 to 1.000e-4 at 10, 2 points."), "{text}");
-    assert!(text.contains("A 100 x 100 matrix, entries from 0 to 1, shown as means of 64 x 64 blocks."));
+    assert!(text.contains("A 100 x 100 matrix, diagonal from 1 to 1, off the diagonal from 0 to 0, shown as means of 64 x 64 blocks."));
     assert_eq!(text.matches("role=\"img\"").count(), text.matches("<title id=").count());
     assert_eq!(text.matches("<desc").count(), 2);
 }
@@ -78,6 +84,83 @@ fn points_outside_a_logarithm_are_left_out() {
     let mut page = Page::new("t", "l");
     let series = vec![Series::line("run", vec![(1.0, 0.0), (2.0, 1.0), (3.0, -1.0), (4.0, 10.0)])];
     page.plot(&Plot { title: "p".into(), x: Axis::linear("x"), y: Axis::log("y"), series });
-    // Two marks of the series, two of its legend.
-    assert_eq!(page.render().matches("<circle").count(), 4);
+    // Two marks of the series, one of its legend.
+    assert_eq!(page.render().matches("<circle").count(), 3);
+}
+
+#[test]
+fn links_lead_to_sections() {
+    let mut page = Page::new("t", "l");
+    page.table("all", &["theorem"], &[vec![Cell::Section("later & last".into())], vec![Cell::Section("nowhere".into())]]);
+    page.section("first");
+    page.section("later & last");
+    let text = page.render();
+    assert!(text.contains("<th scope=\"row\"><a href=\"#s2\">later &amp; last</a></th>"), "{text}");
+    assert!(text.contains("<th scope=\"row\">nowhere</th>"));
+    for target in text.split("href=\"#").skip(1).filter_map(|part| part.split('"').next()) {
+        assert_eq!(text.matches(&format!("id=\"{target}\"")).count(), 1, "{target}");
+    }
+    for landmark in ["<html lang=\"en\">", "<header>", "<nav aria-label=", "<main id=\"main\">", "<footer>"] {
+        assert_eq!(text.matches(landmark).count(), 1, "{landmark}");
+    }
+}
+
+#[test]
+fn names_and_markers_are_drawn_and_told() {
+    let mut page = Page::new("t", "l");
+    let x = Axis::named("layer", vec!["input".into(), "hidden".into()]).marker(2.0, "effective depth");
+    let y = Axis::log("nc1").marker(1.0, "as large as the signal");
+    page.plot(&Plot { title: "p".into(), x, y, series: vec![Series::line("run", vec![(1.0, 0.5), (2.0, 0.25)])] });
+    let text = page.render();
+    assert!(
+        text.contains("run: from 0.5 at input to 0.25 at hidden, 2 points. effective depth: hidden. as large as the signal: 1."),
+        "{text}"
+    );
+    assert_eq!(text.matches("class=\"marker\"").count(), 2);
+    assert!(text.contains("<td class=\"number\">hidden</td>"), "the table of numbers names the layer");
+}
+
+#[test]
+fn heat_maps_side_by_side_share_their_colours() {
+    let mut page = Page::new("t", "l");
+    let map = |title: &str, x: f64| HeatMap { title: title.into(), matrix: Mat::full(2, 2, x) };
+    page.heat_maps("beside", &[map("four", 4.0), map("one", 1.0)]);
+    let text = page.render();
+    // Colours go by the root: one is half of four.
+    assert!(text.contains("<path class=\"h48\" d=\"M0 0h2v1h-2zM0 1h2v1h-2z\"/>") && text.contains("<path class=\"h36\" d="), "{text}");
+    assert_eq!(text.matches("class=\"scale\"").count(), 1);
+}
+
+/// Contrast of two colours `#rrggbb` as the Web Content Accessibility Guidelines 2.1 define it.
+fn contrast(a: &str, b: &str) -> f64 {
+    let luminance = |colour: &str| {
+        let channel = |at: usize| {
+            let c = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    };
+    let (x, y) = (luminance(a), luminance(b));
+    (x.max(y) + 0.05) / (x.min(y) + 0.05)
+}
+
+#[test]
+fn contrast_is_enough_in_light_and_dark() {
+    let page = Page::new("t", "l").render();
+    let (light, dark) = page.split_once("prefers-color-scheme: dark").unwrap();
+    for style in [light, dark] {
+        let colour = |name: &str| {
+            let (_, rest) = style.split_once(&format!("--{name}: ")).unwrap_or_else(|| panic!("{name}"));
+            rest[..7].to_owned()
+        };
+        for ground in ["ground", "note"] {
+            assert!(contrast(&colour("text"), &colour(ground)) >= 7.0, "text on {ground}");
+        }
+        for name in ["soft", "good", "bad", "s0"] {
+            assert!(contrast(&colour(name), &colour("ground")) >= 4.5, "{name}: {:.2}", contrast(&colour(name), &colour("ground")));
+        }
+        for name in ["s1", "s2", "s3", "s4", "s5"] {
+            assert!(contrast(&colour(name), &colour("ground")) >= 3.0, "{name}");
+        }
+    }
 }

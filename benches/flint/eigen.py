@@ -16,9 +16,13 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
+
 THREADS = dict(OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")
 
 
@@ -65,8 +69,13 @@ def main():
     parser.add_argument("--digits", type=int, default=70)
     parser.add_argument("--bits", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-eigen")
     args = parser.parse_args()
     os.environ.update(THREADS)
+    import flint
+    import mpmath
+
+    about, rows = recording.machine(flint=flint.__FLINT_VERSION__, mpmath=mpmath.__version__), []
     for size in args.sizes:
         runs = {"ufm": [], "flint": []}
         flint_run(size, args.bits)
@@ -74,11 +83,30 @@ def main():
             runs["ufm"].append(ufm_run(size, args.digits))
             runs["flint"].append(flint_run(size, args.bits))
         runs["mpmath"] = [mpmath_run(size, args.bits)]
-        median = {name: statistics.median(r["seconds"] for r in rs) for name, rs in runs.items()}
+        row = dict(size=size)
         for name, rs in runs.items():
-            radius = max((r["max_radius"] for r in rs if "max_radius" in r), default=None)
-            print(json.dumps(dict(size=size, program=name, median=median[name], runs=len(rs), max_radius=radius)))
-        print(json.dumps(dict(size=size, flint_over_ufm=round(median["flint"] / median["ufm"], 2))), flush=True)
+            row[f"{name}_seconds"] = statistics.median(r["seconds"] for r in rs)
+            row[f"{name}_max_radius"] = max((r["max_radius"] for r in rs if "max_radius" in r), default=None)
+        rows.append(row)
+        print(f"{size} x {size}: measured", flush=True)
+    if args.record:
+        what = f"eigenvalues of an ETF Gram matrix, {args.digits} digits"
+        found = [recording.ratio(f"{what}, n = {r['size']}", r["ufm_seconds"], "FLINT", r["flint_seconds"]) for r in rows]
+        recording.save("eigen", about, found, rows, table(rows), digits=args.digits, bits=args.bits, repeats=args.repeats)
+    else:
+        print(table(rows))
+
+
+def table(rows):
+    shown = recording.shown
+    lines = ["| n | ufm | largest radius | FLINT | largest radius | mpmath, not rigorous | FLINT / ufm |", "|---|---|---|---|---|---|---|"]
+    for r in rows:
+        ratio = r["flint_seconds"] / r["ufm_seconds"]
+        lines.append(
+            f"| {r['size']} | {shown(r['ufm_seconds'])} | {r['ufm_max_radius']:.1e} | {shown(r['flint_seconds'])} | {r['flint_max_radius']:.1e} "
+            f"| {shown(r['mpmath_seconds'])} | {ratio:.1f}x |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

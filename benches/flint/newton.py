@@ -19,6 +19,8 @@ import numpy as np
 from flint import arb, arb_mat
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
 
 
 def problem_file(folder, k, n, d):
@@ -190,11 +192,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-mpmath", action="store_true")
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-newton")
     args = parser.parse_args()
     folder = ROOT / "target/flint-points"
     folder.mkdir(parents=True, exist_ok=True)
-    print("| problem | digits | ufm refine + certify | certified gap | python-flint | python-flint, doubling | mpmath | flint (better) / ufm |")
-    print("|---|---|---|---|---|---|---|---|")
+    about, rows = recording.machine(flint=flint.__FLINT_VERSION__, mpmath=mpmath.__version__, numpy=np.__version__), []
     for k, n, d, repeats in [(4, 1, 4, args.repeats), (4, 50, 20, 3)]:
         path = problem_file(folder, k, n, d)
         point = folder / f"{path.stem}.npz"
@@ -204,17 +206,41 @@ def main():
         w, h = arrays["W"], arrays["H"]
         for digits in (100, 1000):
             mine = ours(path, digits, repeats)
-            seconds = mine["refine"] + mine["certify"]
-            row = f"K={k} d={d} n={n} | {digits} | {1e3 * mine['refine']:.2f} + {1e3 * mine['certify']:.2f} ms | {mine['gap']}"
-            if n > 1:
-                # 4,080 variables: the dense Newton matrix of the peers alone would take minutes and gigabytes.
-                print(f"| {row} | - | - | - | - |", flush=True)
-                continue
-            fixed = timed(lambda: flint_newton(w, h, digits, False), repeats)
-            doubling = timed(lambda: flint_newton(w, h, digits, True), repeats)
-            slow = "-" if args.no_mpmath else f"{1e3 * timed(lambda: mpmath_newton(w, h, digits), 1):.0f} ms"
-            ratio = min(fixed, doubling) / seconds
-            print(f"| {row} | {1e3 * fixed:.1f} ms | {1e3 * doubling:.1f} ms | {slow} | {ratio:.1f} |", flush=True)
+            row = dict(case=f"K={k} d={d} n={n}", digits=digits, refine=mine["refine"], certify=mine["certify"], gap=mine["gap"])
+            # n = 50 has 4,080 variables: the dense Newton matrix of the peers alone would take minutes and gigabytes.
+            if n == 1:
+                row["flint"] = timed(lambda: flint_newton(w, h, digits, False), repeats)
+                row["flint_doubling"] = timed(lambda: flint_newton(w, h, digits, True), repeats)
+                if not args.no_mpmath:
+                    row["mpmath"] = timed(lambda: mpmath_newton(w, h, digits), 1)
+            rows.append(row)
+            print(f"{row['case']}, {digits} digits: measured", flush=True)
+    if args.record:
+        what = "minimiser of {case} CE to {digits} digits"
+        found = [recording.ratio(what.format(**r), r["refine"] + r["certify"], *best(r)) for r in rows]
+        recording.save("newton", about, found, rows, table(rows), repeats=args.repeats)
+    else:
+        print(table(rows))
+
+
+def best(row):
+    """The faster of FLINT's two methods."""
+    times = [row[name] for name in ("flint", "flint_doubling") if name in row]
+    return ("FLINT", min(times)) if times else ("none", None)
+
+
+def table(rows):
+    shown = recording.shown
+    lines = [
+        "| problem | digits | ufm refine + certify | certified gap | python-flint | python-flint, doubling | mpmath | flint (better) / ufm |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        _, peer = best(r)
+        ratio = f"{peer / (r['refine'] + r['certify']):.1f}x" if peer else "-"
+        times = " | ".join(shown(r.get(name)) for name in ("flint", "flint_doubling", "mpmath"))
+        lines.append(f"| {r['case']} | {r['digits']} | {shown(r['refine'])} + {shown(r['certify'])} | {r['gap']} | {times} | {ratio} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
 """Time to a gradient norm: ufm against scipy and torch, from one random start, in one session.
 
-usage: compare.py [--cap SECONDS] [--only NAME] [--out STEM]
+usage: compare.py [--cap SECONDS] [--only NAME] [--record]
 
 Every result is verified before its time counts: the objective must be the closed form's to 1e-10. Full gradient norms over all
 variables; every entry of H is a variable for every method.
 """
 
 import argparse
-import datetime
 import json
 import math
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -25,31 +24,37 @@ import threadpoolctl
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
+
 PROGRAM = ROOT / "target/release/examples/time_to_tol"
 TOLERANCES = (1e-8, 1e-12)
 VALUE_AGREES = 1e-10
 
-# name: K, d, n, lambda_W, lambda_H, loss, bias, repeats
+# The warm phase and the method by which it is followed; "cold" is without it.
+ALL = "newton-cg,newton-cg-cold,l-bfgs,l-bfgs-cold"
+# name: K, d, n, lambda_W, lambda_H, loss, bias, runs of ufm, smallest tolerance the peers are run to, repeats
 CASES = {
-    "K4-mse-none": (4, 20, 50, "0.005", "0.001", "mse", "none", 5),
-    "K4-mse-free": (4, 20, 50, "0.005", "0.001", "mse", "free", 5),
-    "K4-ce-free": (4, 20, 50, "0.005", "0.001", "ce", "free", 5),
-    "K100-mse-none": (100, 128, 10, "0.0005", "0.0005", "mse", "none", 3),
-    "K100-ce-free": (100, 128, 10, "0.0005", "0.0005", "ce", "free", 3),
-    "K1000-mse-none": (1000, 1024, 1, "0.0005", "0.0005", "mse", "none", 1),
-    "K1000-ce-free": (1000, 1024, 1, "0.0005", "0.0005", "ce", "free", 1),
+    "K4-mse-none": (4, 20, 50, "0.005", "0.001", "mse", "none", ALL, 1e-12, 5),
+    "K4-mse-free": (4, 20, 50, "0.005", "0.001", "mse", "free", ALL, 1e-12, 5),
+    "K4-ce-free": (4, 20, 50, "0.005", "0.001", "ce", "free", ALL, 1e-12, 5),
+    # Larger ones: no peer gets to 1e-12, and waiting for the cap would tell nothing.
+    "K100-mse-none": (100, 128, 10, "0.0005", "0.0005", "mse", "none", ALL, 1e-8, 3),
+    "K100-ce-free": (100, 128, 10, "0.0005", "0.0005", "ce", "free", ALL, 1e-8, 3),
+    "K1000-mse-none": (1000, 1024, 1, "0.0005", "0.0005", "mse", "none", "newton-cg", 1e-8, 1),
+    "K1000-ce-free": (1000, 1024, 1, "0.0005", "0.0005", "ce", "free", "newton-cg", 1e-8, 1),
 }
 
 
 class Reached(Exception):
-    """The smallest tolerance is reached, or the cap is."""
+    """The smallest tolerance asked for is reached, or the cap is."""
 
 
 class Problem:
     """The objective and gradient in numpy, and the closed-form value."""
 
     def __init__(self, case):
-        self.k, self.d, self.n, weight, feature, self.loss, self.bias, _ = case
+        self.k, self.d, self.n, weight, feature, self.loss, self.bias, self.runs, self.least, _ = case
         self.lw, self.lh = float(weight), float(feature)
         self.samples = self.k * self.n
         self.labels = np.repeat(np.arange(self.k), self.n)
@@ -99,8 +104,8 @@ class Problem:
 class Clock:
     """Times at which gradient norms were first reached, with the objective there."""
 
-    def __init__(self, cap):
-        self.cap, self.hits, self.best = cap, {}, math.inf
+    def __init__(self, cap, least):
+        self.cap, self.least, self.hits, self.best = cap, least, {}, math.inf
         self.began = time.perf_counter()
 
     def see(self, value, norm):
@@ -109,12 +114,12 @@ class Clock:
         for tol in TOLERANCES:
             if norm <= tol and tol not in self.hits:
                 self.hits[tol] = (elapsed, value)
-        if elapsed > self.cap or norm <= TOLERANCES[-1]:
+        if elapsed > self.cap or norm <= self.least:
             raise Reached
 
 
 def run_scipy(problem, cap, memory):
-    clock = Clock(cap)
+    clock = Clock(cap, problem.least)
 
     def objective(x):
         value, gradient = problem.value_gradient(x)
@@ -135,7 +140,7 @@ def run_torch(problem, cap):
         tensors.append(torch.tensor(problem.b, dtype=torch.float64, requires_grad=True))
     labels = torch.tensor(problem.labels)
     targets = torch.nn.functional.one_hot(labels, problem.k).T.to(torch.float64)
-    clock = Clock(cap)
+    clock = Clock(cap, problem.least)
     optimiser = torch.optim.LBFGS(
         tensors, max_iter=20, max_eval=10**6, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
@@ -173,7 +178,7 @@ def run_ufm(problem, case, repeats, folder):
         f'dim = {problem.d}\nlambda_w = "{case[3]}"\nlambda_h = "{case[4]}"\n'
     )
     (folder / "problem.toml").write_text(text)
-    command = [PROGRAM, folder / "problem.toml", folder / "start.npz", str(repeats)]
+    command = [PROGRAM, folder / "problem.toml", folder / "start.npz", str(repeats), problem.runs]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in output.splitlines()]
 
@@ -188,13 +193,13 @@ def add(results, method, tol, seconds):
 
 def measure(name, case, cap):
     problem, results, best = Problem(case), {}, {}
-    rate = None
+    rate = peak = 0.0
     for _ in range(case[-1]):
         with tempfile.TemporaryDirectory() as folder:
             for run in run_ufm(problem, case, 1, pathlib.Path(folder)):
                 method = f"ufm {run['method']}{'' if run['warm'] else ' cold'}"
                 best[method] = min(best.get(method, math.inf), run["gradient_norm"])
-                rate = max(rate or 0, run["gradient_gflops"])
+                rate, peak = max(rate, run["gradient_gflops"]), max(peak, run["product_peak_gflops"])
                 if run["gradient_norm"] <= run["tol"] and verified(problem, run["objective"]):
                     add(results, method, run["tol"], run["seconds"])
         # At K = 4 a second thread only slows the peers down: they get one.
@@ -210,61 +215,60 @@ def measure(name, case, cap):
                     add(results, method, tol, seconds)
     medians = {m: {f"{t:g}": statistics.median(s) for t, s in tols.items()} for m, tols in results.items()}
     print(f"{name}: measured", flush=True)
-    return dict(case=name, medians=medians, smallest_gradient_norm=best, gradient_gflops=rate, repeats=case[-1])
+    return dict(case=name, medians=medians, smallest_gradient_norm=best, gradient_gflops=rate, product_peak_gflops=peak, repeats=case[-1])
 
 
-def machine():
-    model = platform.processor() or "unknown"
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    return dict(
-        cpu=model, cores=os.cpu_count(), load_at_start=os.getloadavg()[0], commit=commit, python=platform.python_version(),
-        numpy=np.__version__, scipy=scipy.__version__, torch=torch.__version__,
-    )
+def peers(row, tol):
+    """Fastest peer at a tolerance: its name and median."""
+    times = ((t[tol], m) for m, t in row["medians"].items() if not m.startswith("ufm") and tol in t)
+    return min(times, default=(None, "none"))
+
+
+def ours(row, method, tol):
+    return row["medians"].get(method, {}).get(tol)
 
 
 def table(rows):
-    def shown(seconds):
-        return "-" if seconds is None else f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
-
+    shown = recording.shown
     lines = [
-        "| case | ufm to 1e-8 | ufm cold | best peer to 1e-8 | ratio | ufm to 1e-12 | best peer to 1e-12 | smallest gradient norm of a peer |",
-        "|---|---|---|---|---|---|---|---|",
+        "| case | ufm to 1e-8 | ufm cold | best peer to 1e-8 | ratio | ufm to 1e-12 | best peer to 1e-12 | smallest gradient norm of a peer | "
+        "gradient, share of the product peak |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        medians = row["medians"]
-        best = lambda prefix, tol: min(((t[tol], m) for m, t in medians.items() if not m.startswith("ufm") and tol in t), default=(None, ""))
-        ours = lambda method, tol: medians.get(method, {}).get(tol)
-        peer, who = best("peer", "1e-08")
-        deep, _ = best("peer", "1e-12")
-        mine = ours("ufm newton-cg", "1e-08")
+        (peer, who), (deep, _) = peers(row, "1e-08"), peers(row, "1e-12")
+        mine = ours(row, "ufm newton-cg", "1e-08")
         ratio = f"{peer / mine:.1f}x" if peer and mine else "-"
         least = min(v for m, v in row["smallest_gradient_norm"].items() if not m.startswith("ufm"))
+        share = row["gradient_gflops"] / row["product_peak_gflops"]
         lines.append(
-            f"| {row['case']} | {shown(mine)} | {shown(ours('ufm newton-cg cold', '1e-08'))} | {shown(peer)} ({who or 'none'}) | {ratio} "
-            f"| {shown(ours('ufm newton-cg', '1e-12'))} | {shown(deep)} | {least:.1e} |"
+            f"| {row['case']} | {shown(mine)} | {shown(ours(row, 'ufm newton-cg cold', '1e-08'))} | {shown(peer)} ({who}) | {ratio} "
+            f"| {shown(ours(row, 'ufm newton-cg', '1e-12'))} | {shown(deep)} | {least:.1e} | {100 * share:.0f}% |"
         )
     return "\n".join(lines) + "\n"
+
+
+def ratios(rows):
+    found = []
+    for row in rows:
+        (peer, who), mine = peers(row, "1e-08"), ours(row, "ufm newton-cg", "1e-08")
+        if mine:
+            found.append(recording.ratio(f"solve to 1e-8, {row['case']}", mine, who, peer))
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cap", type=float, default=60, help="seconds a peer may take per run")
     parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--out", default=f"{datetime.date.today()}", help="stem of the record's name")
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-solve")
     options = parser.parse_args()
-    about = machine()
+    about = recording.machine(numpy=np.__version__, scipy=scipy.__version__, torch=torch.__version__)
     rows = [measure(name, case, options.cap) for name, case in CASES.items() if options.only in name]
-    record = ROOT / "benches/records" / options.out
-    record.parent.mkdir(exist_ok=True)
-    record.with_suffix(".json").write_text(json.dumps(dict(machine=about, cap_seconds=options.cap, cases=rows), indent=1) + "\n")
-    text = f"{about['cpu']}, {about['cores']} cores, load {about['load_at_start']:.2f} at the start; commit {about['commit']}.\n\n{table(rows)}"
-    record.with_suffix(".md").write_text(text)
-    print(text)
+    if options.record:
+        recording.save("solve", about, ratios(rows), rows, table(rows), cap_seconds=options.cap)
+    else:
+        print(table(rows))
 
 
 if __name__ == "__main__":

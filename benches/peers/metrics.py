@@ -1,6 +1,6 @@
 """Collapse metrics of features: ufm against numpy, the same file, in one session.
 
-usage: metrics.py [--large] [--sigma S] [--repeats R]
+usage: metrics.py [--large] [--sigma S] [--repeats R] [--record]
 
 Each run is a process of its own, so that its peak resident memory is its own. Values must agree before times count.
 """
@@ -14,12 +14,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
 import scipy.linalg
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
+
 PROGRAM = ROOT / "target/release/ufm"
 # K, n, d
 CASES = [(100, 500, 512), (1000, 500, 512)]
@@ -74,16 +78,32 @@ def peer(path):
     print(json.dumps(dict(seconds=seconds, peak=peak, beyond=peak - before, values=values)))
 
 
+def watch(pid, peak):
+    """Peak resident memory of a process while it lives: what wait4 reports includes the parent's, from before exec."""
+    try:
+        while True:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            if not lines:
+                return
+            peak[0] = max(peak[0], int(lines[0].split()[1]) / 1024)
+            time.sleep(0.005)
+    except OSError:
+        return
+
+
 def ours(path):
+    peak = [0.0]
     start = time.perf_counter()
     process = subprocess.Popen([PROGRAM, "metrics", path, "--json"], stdout=subprocess.PIPE)
+    watcher = threading.Thread(target=watch, args=(process.pid, peak))
+    watcher.start()
     out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
     seconds = time.perf_counter() - start
-    if status:
+    watcher.join()
+    if process.wait():
         raise SystemExit("ufm failed")
-    return dict(seconds=seconds, peak=usage.ru_maxrss / 1024, metrics=json.loads(out)["metrics"])
+    return dict(seconds=seconds, peak=peak[0], metrics=json.loads(out)["metrics"])
 
 
 def main():
@@ -91,10 +111,12 @@ def main():
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--sigma", type=float, default=0.1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-metrics")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
         return peer(args.peer)
+    about, cases = recording.machine(numpy=np.__version__, scipy=scipy.__version__), []
     for k, n, d in CASES + (LARGE if args.large else []):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "features.npz")
@@ -107,12 +129,31 @@ def main():
             for name, value in theirs[0]["values"].items():
                 found = mine[0]["metrics"][name]["value"]
                 assert abs(found - value) <= AGREES * max(abs(value), 1e-3), (name, found, value)
-            a, b = (statistics.median(r["seconds"] for r in runs) for runs in (mine, theirs))
-            print(
-                f"K={k} n={n} d={d} f64 ({k * n * d * 8 / 2**20:.0f} MiB): ufm {a:.3f} s, peak {max(r['peak'] for r in mine):.0f} MiB;"
-                f" numpy {b:.3f} s, {max(r['beyond'] for r in theirs):.0f} MiB beyond the input; ratio {b / a:.1f}",
-                flush=True,
+            medians = [statistics.median(r["seconds"] for r in runs) for runs in (mine, theirs)]
+            row = dict(
+                case=f"K={k} n={n} d={d}", mebibytes=round(k * n * d * 8 / 2**20), ufm_seconds=medians[0], numpy_seconds=medians[1],
+                ufm_peak_mebibytes=max(r["peak"] for r in mine), numpy_beyond_input_mebibytes=max(r["beyond"] for r in theirs),
+                runs=dict(ufm=[r["seconds"] for r in mine], numpy=[r["seconds"] for r in theirs]),
             )
+            cases.append(row)
+            print(f"{row['case']}: measured", flush=True)
+    text = table(cases)
+    if args.record:
+        found = [recording.ratio(f"all metrics, {row['case']}, f64", row["ufm_seconds"], "numpy", row["numpy_seconds"]) for row in cases]
+        recording.save("metrics", about, found, cases, text, sigma=args.sigma, repeats=args.repeats)
+    else:
+        print(text)
+
+
+def table(cases):
+    lines = ["| features | size | ufm | peak | numpy | beyond the input | ratio |", "|---|---|---|---|---|---|---|"]
+    for row in cases:
+        a, b = row["ufm_seconds"], row["numpy_seconds"]
+        lines.append(
+            f"| {row['case']} f64 | {row['mebibytes']} MiB | {a:.3f} s | {row['ufm_peak_mebibytes']:.0f} MiB | {b:.3f} s "
+            f"| {row['numpy_beyond_input_mebibytes']:.0f} MiB | {b / a:.1f}x |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Normalised features: time to a gradient norm on the product of spheres, ufm against torch and scipy, one start, one session.
 
-usage: sphere.py [--cap SECONDS] [--only NAME]
+usage: sphere.py [--cap SECONDS] [--only NAME] [--record]
 
 The peers minimise over free matrices that the objective normalises (F(W, H) = f(W/|W|, H/|H|), rows and columns), the usual script
 for this model, by L-BFGS; their Riemannian gradient norm is |row| times the Euclidean one of F, taken at each evaluation. Every result
@@ -14,10 +14,12 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 import numpy as np
+import scipy
 import scipy.optimize
 
 try:
@@ -26,25 +28,28 @@ except ImportError:
     torch = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benches"))
+import recording  # noqa: E402
+
 PROGRAM = ROOT / "target/release/examples/time_to_tol"
 TOLERANCES = (1e-8, 1e-12)
 VALUE_AGREES = 1e-10
 
-# name: K, d, n, temperature, repeats
+# name: K, d, n, temperature, smallest tolerance the peers are run to, repeats
 CASES = {
-    "K4": (4, 20, 50, 3.0, 5),
-    "K10": (10, 16, 20, 5.0, 5),
-    "K100": (100, 128, 10, 10.0, 3),
+    "K4": (4, 20, 50, 3.0, 1e-12, 5),
+    "K10": (10, 16, 20, 5.0, 1e-12, 5),
+    "K100": (100, 128, 10, 10.0, 1e-8, 3),
 }
 
 
 class Reached(Exception):
-    """The smallest tolerance is reached, or the cap is."""
+    """The smallest tolerance asked for is reached, or the cap is."""
 
 
 class Clock:
-    def __init__(self, cap):
-        self.cap, self.hits, self.best = cap, {}, math.inf
+    def __init__(self, cap, least):
+        self.cap, self.least, self.hits, self.best = cap, least, {}, math.inf
         self.began = time.perf_counter()
 
     def see(self, value, norm):
@@ -53,13 +58,13 @@ class Clock:
         for tol in TOLERANCES:
             if norm <= tol and tol not in self.hits:
                 self.hits[tol] = (elapsed, value)
-        if elapsed > self.cap or norm <= TOLERANCES[-1]:
+        if elapsed > self.cap or norm <= self.least:
             raise Reached
 
 
 class Problem:
-    def __init__(self, k, d, n, tau):
-        self.k, self.d, self.n, self.tau, self.samples = k, d, n, tau, k * n
+    def __init__(self, k, d, n, tau, least):
+        self.k, self.d, self.n, self.tau, self.least, self.samples = k, d, n, tau, least, k * n
         self.labels = np.repeat(np.arange(k), n)
         rng = np.random.default_rng(0)
         self.w = rng.standard_normal((k, d))
@@ -94,7 +99,7 @@ class Problem:
 
 
 def run_scipy(problem, cap):
-    clock = Clock(cap)
+    clock = Clock(cap, problem.least)
 
     def objective(x):
         value, gradient, norm = problem.value_gradient(x)
@@ -116,7 +121,7 @@ def run_torch(problem, cap):
     optimiser = torch.optim.LBFGS(
         [w, h], max_iter=20, max_eval=10**6, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
-    clock = Clock(cap)
+    clock = Clock(cap, problem.least)
 
     def closure():
         optimiser.zero_grad()
@@ -144,7 +149,7 @@ def run_ufm(problem, folder):
     (folder / "problem.toml").write_text(
         f'model = "sphere"\nloss = "ce"\nclasses = {problem.k}\nper_class = {problem.n}\ndim = {problem.d}\ntemperature = "{problem.tau}"\n'
     )
-    command = [PROGRAM, folder / "problem.toml", folder / "start.npz", "1"]
+    command = [PROGRAM, folder / "problem.toml", folder / "start.npz", "1", "newton-cg"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in output.splitlines()]
 
@@ -169,22 +174,45 @@ def measure(name, case, cap):
             best[method] = min(best.get(method, math.inf), clock.best)
             for tol, (seconds, value) in clock.hits.items():
                 add(method, tol, seconds, value)
-    print(f"{name}  (K, d, n, tau) = {tuple(sizes)}")
-    for method, norm in best.items():
-        found = times.get(method, {})
-        shown = "  ".join(f"to {t:g}: {1e3 * statistics.median(found[t]):10.2f} ms" if t in found else f"to {t:g}: {'never':>13}" for t in TOLERANCES)
-        print(f"  {method:15} {shown}  smallest gradient norm {norm:.1e}", flush=True)
+    medians = {m: {f"{t:g}": statistics.median(s) for t, s in tols.items()} for m, tols in times.items()}
+    print(f"{name}: measured", flush=True)
+    return dict(case=f"{name} (d={sizes[1]}, n={sizes[2]}, tau={sizes[3]:g})", medians=medians, smallest_gradient_norm=best, repeats=repeats)
+
+
+def fastest(row):
+    times = ((t["1e-08"], m) for m, t in row["medians"].items() if m != "ufm" and "1e-08" in t)
+    return min(times, default=(None, "none"))
+
+
+def table(rows):
+    shown = recording.shown
+    lines = ["| case | ufm to 1e-8 | best peer to 1e-8 | ratio | ufm to 1e-12 | smallest gradient norm of a peer |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        mine, (peer, who) = row["medians"].get("ufm", {}), fastest(row)
+        ratio = f"{peer / mine['1e-08']:.1f}x" if peer and "1e-08" in mine else "-"
+        least = min(v for m, v in row["smallest_gradient_norm"].items() if m != "ufm")
+        lines.append(f"| {row['case']} | {shown(mine.get('1e-08'))} | {shown(peer)} ({who}) | {ratio} | {shown(mine.get('1e-12'))} | {least:.1e} |")
+    return "\n".join(lines) + "\n"
+
+
+def ratios(rows):
+    measured = [(row, row["medians"].get("ufm", {}).get("1e-08"), fastest(row)) for row in rows]
+    return [recording.ratio(f"sphere to 1e-8, {row['case']}", mine, who, peer) for row, mine, (peer, who) in measured if mine]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cap", type=float, default=60, help="seconds a peer may take per run")
     parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--record", action="store_true", help="write benches/records/DATE-sphere")
     options = parser.parse_args()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f} at the start")
-    for name, case in CASES.items():
-        if options.only in name:
-            measure(name, case, options.cap)
+    versions = dict(numpy=np.__version__, scipy=scipy.__version__) | (dict(torch=torch.__version__) if torch else {})
+    about = recording.machine(**versions)
+    rows = [measure(name, case, options.cap) for name, case in CASES.items() if options.only in name]
+    if options.record:
+        recording.save("sphere", about, ratios(rows), rows, table(rows), cap_seconds=options.cap)
+    else:
+        print(table(rows))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ use rug::Rational;
 use serde_json::{Value, json};
 
 use super::{
-    CliError, check_output, flags, print_json, print_text,
+    CliError, check_output, flags, one_line, print_json, print_text,
     problem::{Loaded, ProblemArgs, read_point, read_problem},
     progress, refuse_existing,
 };
-use crate::certify::{Certification, CertifyOptions, Verdict, certify};
+use crate::certify::{Certification, CertifyError, CertifyOptions, Verdict, certify, rocq};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
-use crate::solve::{Method, SolveOptions, minimise, refine};
+use crate::solve::{Method, Progress, SolveOptions, minimise_lowest, refine};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -35,9 +35,35 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Certificate to write (with --solution DIR: a folder of them)
+    /// What to write: a certificate for the checker, or a Coq file whose theorem is the claim (needs proofs/theory to compile)
+    #[arg(long, value_enum, default_value_t = Format::Cert)]
+    format: Format,
+    /// Certificate to write (with --solution DIR: a folder of them, and optional)
     #[arg(long, value_name = "CERT")]
-    out: PathBuf,
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Cert,
+    Rocq,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Format::Cert => "cert",
+            Format::Rocq => "v",
+        }
+    }
+
+    /// The text of the file; `None` when there is nothing to write.
+    fn text(self, problem: &Problem, point: &ExactPoint, result: &Certification, digits: u32) -> Result<Option<String>, CertifyError> {
+        match self {
+            Format::Cert => Ok(result.text.clone()),
+            Format::Rocq => rocq(problem, point, result, digits),
+        }
+    }
 }
 
 /// Digits up to which the closed-form minimiser is certified on a double's grid.
@@ -56,28 +82,34 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     let Some(file) = &args.problem.file else {
         return Err(CliError::Input("a certificate is bound to a problem file: give a PROBLEM.toml".into()));
     };
-    check_output(&args.out)?;
+    let Some(out) = &args.out else {
+        return Err(CliError::Input("--out is required: the certificate to write (only a folder of solutions can do without)".into()));
+    };
+    check_output(out)?;
     let (origin, point) = match &args.solution {
         Some(path) => ("user", exact_point(path, &loaded.problem)?),
         None => default_point(&loaded.problem, options)?,
     };
     let bar = progress(None);
     bar.set_message("certifying");
-    let result =
-        certify(&loaded.problem, &loaded.bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", file.display())))?;
-    write_certificate(&args.out, &result)?;
+    let refuse = |e: CertifyError| CliError::Input(format!("{}: {e}", file.display()));
+    let result = certify(&loaded.problem, &loaded.bytes, &point, options).map_err(refuse)?;
+    let text = args.format.text(&loaded.problem, &point, &result, options.digits).map_err(refuse)?;
+    write_text(out, text.as_deref())?;
     bar.finish_and_clear();
     let certificate = certificate_json(&result, origin, options.digits);
     if args.json {
-        let written = result.text.as_ref().map(|_| args.out.display().to_string());
+        let written = text.as_ref().map(|_| out.display().to_string());
         print_json(&json!({
             "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": written,
         }))?;
     } else {
         let mut table = Table::default();
         report::certificate_rows(&mut table, &certificate);
-        if result.text.is_some() {
-            table.row("written", &args.out.display().to_string());
+        if text.is_some() {
+            table.row("written", &out.display().to_string());
+        } else if args.format == Format::Rocq {
+            table.row("written", "nothing: no lower bound was found");
         } else {
             table.row("written", "nothing: undecided, or a loss that the checker does not cover");
         }
@@ -86,49 +118,89 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     Ok(result.verdict == Verdict::GlobalMinimum)
 }
 
-/// Every pair NAME.toml, NAME.npz of a folder, in the order of names.
+/// Every pair NAME.toml, NAME.npz of a folder, in the order of names. A pair that cannot be read does not stop the others: it is
+/// reported among them, and the run ends as one with bad input. Problems without a point are listed.
 fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bool, CliError> {
     if args.problem.file.is_some() {
         return Err(CliError::Input("with a folder of solutions the problems come from the folder: give no PROBLEM.toml".into()));
     }
-    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", folder.display()));
-    let mut names: Vec<PathBuf> = vec![];
-    for entry in std::fs::read_dir(folder).map_err(|e| at(&e))? {
-        let path = entry.map_err(|e| at(&e))?.path();
-        if path.extension().is_some_and(|e| e == "toml") && path.with_extension("npz").exists() {
-            names.push(path);
-        }
+    let (pairs, alone) = pairs(folder)?;
+    let file = |path: &PathBuf| path.with_extension(args.format.extension()).file_name().unwrap_or_default().to_owned();
+    let certificate = |path: &PathBuf| args.out.as_ref().map(|out| out.join(file(path)));
+    pairs.iter().filter_map(certificate).try_for_each(|path| refuse_existing(&path))?;
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out).map_err(|e| CliError::Input(format!("{}: {e}", out.display())))?;
     }
-    names.sort();
-    if names.is_empty() {
-        return Err(at(&"no pairs NAME.toml, NAME.npz"));
-    }
-    let certificates: Vec<PathBuf> =
-        names.iter().map(|n| args.out.join(n.with_extension("cert").file_name().unwrap_or_default())).collect();
-    certificates.iter().try_for_each(|path| refuse_existing(path))?;
-    std::fs::create_dir_all(&args.out).map_err(|e| CliError::Input(format!("{}: {e}", args.out.display())))?;
-    let (mut holds, mut results, mut table) = (true, vec![], Table::default());
-    let bar = progress(Some(names.len() as u64));
-    for (path, out) in names.iter().zip(&certificates) {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let Loaded { problem, bytes, .. } = read_problem(path)?;
-        let point = exact_point(&path.with_extension("npz"), &problem)?;
-        let result = certify(&problem, &bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
-        write_certificate(out, &result)?;
-        holds &= result.verdict == Verdict::GlobalMinimum;
-        let mut certificate = certificate_json(&result, "user", options.digits);
-        table.row(&name, &format!("{} gap {}", result.verdict.name(), certificate["gap"].as_str().unwrap_or("-")));
-        certificate["name"] = Value::String(name);
-        results.push(certificate);
+    let (mut holds, mut unread, mut results, mut table) = (true, 0, vec![], Table::default());
+    let bar = progress(Some(pairs.len() as u64));
+    for path in &pairs {
+        let name = stem(path);
+        let outcome = certify_pair(path, args, options);
         bar.inc(1);
+        let (result, text) = match outcome {
+            Ok(certified) => certified,
+            Err(why) => {
+                unread += 1;
+                let why = one_line(&why);
+                table.row(&name, &format!("error: {why}"));
+                results.push(json!({ "name": name, "error": why }));
+                continue;
+            }
+        };
+        if let Some(out) = certificate(path) {
+            write_text(&out, text.as_deref())?;
+        }
+        holds &= result.verdict == Verdict::GlobalMinimum;
+        let mut value = certificate_json(&result, "user", options.digits);
+        table.row(&name, &format!("{} gap {}", result.verdict.name(), value["gap"].as_str().unwrap_or("-")));
+        value["name"] = Value::String(name);
+        results.push(value);
     }
     bar.finish_and_clear();
+    alone.iter().for_each(|name| table.row(name, "no point: not judged"));
     if args.json {
-        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "certificates": results }))?;
+        print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "certificates": results, "without_point": alone }))?;
     } else {
         print_text(&table.render())?;
     }
-    Ok(holds)
+    match unread {
+        0 => Ok(holds),
+        _ => Err(CliError::Input(format!("{}: {unread} of {} pairs cannot be certified; each says why", folder.display(), pairs.len()))),
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The problem files of a folder that have a point beside them, and the names of those that have none, both sorted.
+fn pairs(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), CliError> {
+    let at = |e: &dyn std::fmt::Display| CliError::Input(format!("{}: {e}", folder.display()));
+    let mut problems: Vec<PathBuf> = vec![];
+    for entry in std::fs::read_dir(folder).map_err(|e| at(&e))? {
+        let path = entry.map_err(|e| at(&e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            problems.push(path);
+        }
+    }
+    problems.sort();
+    let (pairs, alone): (Vec<PathBuf>, Vec<PathBuf>) = problems.into_iter().partition(|path| path.with_extension("npz").exists());
+    if pairs.is_empty() {
+        return Err(at(&"no pairs NAME.toml, NAME.npz"));
+    }
+    Ok((pairs, alone.iter().map(|path| stem(path)).collect()))
+}
+
+/// One pair's certification, and the text of its file where one is asked for.
+fn certify_pair(path: &Path, args: &Args, options: &CertifyOptions) -> Result<(Certification, Option<String>), String> {
+    let text = |e: CliError| e.to_string();
+    let Loaded { problem, bytes, .. } = read_problem(path).map_err(text)?;
+    let point = exact_point(&path.with_extension("npz"), &problem).map_err(text)?;
+    let refuse = |e: CertifyError| format!("{}: {e}", path.display());
+    let result = certify(&problem, &bytes, &point, options).map_err(refuse)?;
+    let wanted = args.out.is_some().then(|| args.format.text(&problem, &point, &result, options.digits));
+    let text = wanted.transpose().map_err(refuse)?.flatten();
+    Ok((result, text))
 }
 
 /// The closed-form minimiser where the theorems give one, otherwise a numerical one.
@@ -142,9 +214,10 @@ fn default_point(problem: &Problem, options: &CertifyOptions) -> Result<(&'stati
     let digits = options.digits;
     let bar = progress(None);
     let options = SolveOptions { method: Method::suited_to(problem), ..Default::default() };
-    let solution = minimise(problem, &options, &mut |p| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm)));
+    let mut on_progress = |p: &Progress| bar.set_message(format!("gradient norm {:.2e}", p.gradient_norm));
+    let lowest = minimise_lowest(problem, &options, &mut on_progress, &mut |_, _| {});
     bar.finish_and_clear();
-    let point = solution.map_err(CliError::input)?.point;
+    let point = lowest.map_err(CliError::input)?.solution.point;
     if digits > F64_DIGITS
         && let Ok(refined) = refine(problem, &point, digits, &mut |_| {})
     {
@@ -158,7 +231,7 @@ fn exact_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
     point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
 }
 
-fn write_certificate(path: &Path, result: &Certification) -> Result<(), CliError> {
-    let Some(text) = &result.text else { return Ok(()) };
+fn write_text(path: &Path, text: Option<&str>) -> Result<(), CliError> {
+    let Some(text) = text else { return Ok(()) };
     write_new(path, |file| std::io::Write::write_all(file, text.as_bytes())).map_err(CliError::input)
 }

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::PathBuf};
 use serde_json::{Value, json};
 
 use super::{CliError, check_output, print_json, print_text, progress, write_page};
-use crate::kernels::{Faer, Kernel, Nalgebra, Operation, Options, Suite, compare, count, emit, judge, product_peak, run};
+use crate::kernels::{Faer, Kernel, Nalgebra, Operation, Options, Suite, compare, count, doubles, emit, judge, product_peak, run, singles};
 use crate::report::{kernel_json, kernel_page, kernel_table};
 use crate::scalar::Mp;
 
@@ -96,13 +96,13 @@ pub(super) fn run_command(args: &Args) -> Result<bool, CliError> {
     Ok(holds)
 }
 
-/// faer and nalgebra in single, double and multiple precision.
+/// The built-in kernels in single, double and multiple precision.
 fn built_in(operations: Vec<Operation>) -> Suite {
     let options = Options { operations, ..Options::default() };
-    let singles: [&dyn Kernel<f32>; 2] = [&Faer, &Nalgebra];
-    let doubles: [&dyn Kernel<f64>; 2] = [&Faer, &Nalgebra];
+    let (singles, doubles) = (singles(), doubles());
     let multiples: [&dyn Kernel<Mp<BITS>>; 2] = [&Faer, &Nalgebra];
-    let steps = count::<f32>(2, &options) + count::<f64>(2, &options) + count::<Mp<BITS>>(2, &options);
+    let native = count::<f32>(singles.len(), &options) + count::<f64>(doubles.len(), &options);
+    let steps = native + count::<Mp<BITS>>(multiples.len(), &options);
     let bar = progress(Some(steps as u64));
     let step = || bar.inc(1);
     let peaks = [

@@ -9,6 +9,7 @@ mod kernels;
 mod metrics;
 mod problem;
 mod solve;
+mod sweep;
 mod trace;
 mod verify;
 
@@ -46,6 +47,8 @@ enum Command {
     Classifier(classifier::Args),
     /// Search for a certified counterexample to the collapsed optimum of a deep model
     Hunt(hunt::Args),
+    /// Solve and certify a grid of problems: resumable, in shards, with phase diagrams
+    Sweep(sweep::Args),
     /// Accuracy and speed of linear-algebra kernels, built-in or your own
     Kernels(kernels::Args),
 }
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Metrics(args) => metrics::run(&args),
         Command::Classifier(args) => classifier::run(&args),
         Command::Hunt(args) => hunt::run(&args),
+        Command::Sweep(args) => sweep::run_command(&args),
         Command::Kernels(args) => kernels::run_command(&args),
     });
     match outcome {

@@ -19,7 +19,10 @@ use crate::certify::{CertifyError, CertifyOptions, Verdict, certify};
 use crate::metrics::{layers, point_metrics};
 use crate::problem::{Point, Problem};
 use crate::report::{self, Table, certificate_json, closed_form_json, number};
-use crate::solve::{Method, Progress, Refined, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_observed, refine};
+use crate::solve::{
+    Attempt, Lowest, Method, Progress, Refined, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_from,
+    minimise_lowest, refine,
+};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -32,9 +35,10 @@ pub(super) struct Args {
     /// What to run
     #[arg(long, value_enum, default_value_t = Choice::Both)]
     method: Choice,
-    /// Where the numerical minimiser starts: random, spectral or a POINT.npz
-    #[arg(long, default_value = "random")]
-    start: String,
+    /// Where the numerical minimiser starts: random, spectral or a POINT.npz [default: random; models with local minima are solved from
+    /// spectral and other starts too, and the lowest result counts]
+    #[arg(long)]
+    start: Option<String>,
     /// Seed of the random start
     #[arg(long, default_value_t = 0, value_name = "S", value_parser = flags::natural, allow_negative_numbers = true)]
     seed: u64,
@@ -122,7 +126,7 @@ fn check_flags(args: &Args) -> Result<(), CliError> {
     if args.method != Choice::Gd && (args.lr.is_some() || args.steps.is_some()) {
         return refuse("--lr and --steps belong to --method gd");
     }
-    if args.method == Choice::ClosedForm && (args.trace.is_some() || args.start != "random") {
+    if args.method == Choice::ClosedForm && (args.trace.is_some() || args.start.is_some()) {
         return refuse("--trace and --start belong to a numerical method, not to --method closed-form");
     }
     if args.out.is_some() && args.out == args.trace {
@@ -150,8 +154,8 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
     // With --digits given, a trace carries certified gaps too.
     let mut gaps = args.digits.filter(|_| args.trace.is_some()).map(|_| Gaps::new(problem, args.certify_options()));
     let options = minimiser_options(args, problem)?;
-    let solution = match minimised(problem, &options, &mut gaps) {
-        Ok(solution) => solution,
+    let lowest = match minimised(args, problem, &options, &mut gaps) {
+        Ok(lowest) => lowest,
         // Without a solver for this model the closed form may still stand.
         Err(SolveError::Unsupported(what)) if args.method == Choice::Both && report.json["closed_form"]["available"] == true => {
             if args.out.is_some() || args.trace.is_some() {
@@ -163,6 +167,7 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
         }
         Err(e) => return Err(CliError::input(e)),
     };
+    let solution = lowest.solution;
     report.holds &= solution.status == Status::Converged;
     let refined = refined(args, problem, &solution)?;
     report.holds &= refined.as_ref().is_none_or(|(r, _)| r.converged);
@@ -172,6 +177,10 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
     };
     let objective = report::objective_digits(problem, &exact, args.digits()).unwrap_or_else(|| number(solution.objective));
     report.json["numerical"] = numerical_json(problem, &solution, objective);
+    if lowest.attempts.len() > 1 {
+        report.json["numerical"]["start"] = json!(lowest.attempts[lowest.chosen].start);
+        report.json["numerical"]["starts"] = lowest.attempts.iter().map(attempt_json).collect();
+    }
     if let Some((refined, seconds)) = &refined {
         report.json["numerical"]["refinement"] = refinement_json(refined);
         report.json["numerical"]["seconds"] = json!(solution.seconds + seconds);
@@ -231,16 +240,21 @@ fn minimiser_options(args: &Args, problem: &Problem) -> Result<SolveOptions, Cli
         Choice::Lbfgs => Method::Lbfgs,
         _ => Method::suited_to(problem),
     };
-    let start = match args.start.as_str() {
-        "random" => Start::Random,
-        "spectral" => Start::Spectral,
-        path => Start::Point(read_point(Path::new(path), problem)?),
+    let start = match args.start.as_deref() {
+        None | Some("random") => Start::Random,
+        Some("spectral") => Start::Spectral,
+        Some(path) => Start::Point(read_point(Path::new(path), problem)?),
     };
     let (seed, tol, trace) = (args.seed, args.tol.to_f64(), args.trace.is_some());
     Ok(SolveOptions { method, start, seed, tol, time_limit: args.time_limit, trace, ..Default::default() })
 }
 
-fn minimised(problem: &Problem, options: &SolveOptions, gaps: &mut Option<Gaps<'_>>) -> Result<Solution, SolveError> {
+fn attempt_json(attempt: &Attempt) -> Value {
+    json!({ "start": attempt.start, "seed": attempt.seed, "objective": number(attempt.objective), "status": attempt.status.name() })
+}
+
+/// From the start asked for, or from as many as the model needs.
+fn minimised(args: &Args, problem: &Problem, options: &SolveOptions, gaps: &mut Option<Gaps<'_>>) -> Result<Lowest, SolveError> {
     let bar = progress(None);
     let mut on_progress = |p: &Progress| bar.set_message(format!("iteration {}: gradient norm {:.2e}", p.iteration, p.gradient_norm));
     let mut observe = |_: &TraceRow, point: &Point| {
@@ -248,9 +262,13 @@ fn minimised(problem: &Problem, options: &SolveOptions, gaps: &mut Option<Gaps<'
             gaps.record(point);
         }
     };
-    let solution = minimise_observed(problem, options, &mut on_progress, &mut observe);
+    let lowest = if args.start.is_none() {
+        minimise_lowest(problem, options, &mut on_progress, &mut observe)
+    } else {
+        minimise_from(problem, options, &mut on_progress, &mut observe)
+    };
     bar.finish_and_clear();
-    solution
+    lowest
 }
 
 fn numerical_json(problem: &Problem, s: &Solution, objective: String) -> Value {

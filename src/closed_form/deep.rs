@@ -92,7 +92,12 @@ impl Deep {
             Some(per_class) => Labels::Balanced { classes: problem.classes(), per_class },
             None => problem.labels.clone(),
         };
-        Deep { labels, samples: problem.samples(), lambdas: lambdas.to_vec(), relu }
+        Deep { labels, ..Self::listed(problem, lambdas, relu) }
+    }
+
+    /// Class sizes as they were written.
+    pub fn listed(problem: &Problem, lambdas: &[Rational], relu: bool) -> Self {
+        Deep { labels: problem.labels.clone(), samples: problem.samples(), lambdas: lambdas.to_vec(), relu }
     }
 
     fn p(&self) -> u32 {

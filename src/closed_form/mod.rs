@@ -22,7 +22,7 @@ pub use graph::GraphFamily;
 pub(crate) use graph::complete_graph;
 pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
 
-use crate::problem::{ExactPoint, Labels, Loss, Model, Problem, SpecError};
+use crate::problem::{Bias, ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};
 
 /// Which theorem's minimum it is: all modes alive, none, or some.
@@ -94,6 +94,8 @@ trait Form: Send + Sync {
 /// A problem's closed form. See [`closed_form`].
 pub struct ClosedForm {
     form: Box<dyn Form>,
+    /// The same minimum in the scalars of imbalanced classes, for equal class sizes that were given one by one.
+    listed: Option<Box<dyn Form>>,
 }
 
 impl ClosedForm {
@@ -110,7 +112,8 @@ impl ClosedForm {
     /// along the all-ones direction), `bias_value`, `margin` (target logit minus the others), `kappa`, `kappa_critical`,
     /// `surviving_classes`, `singular_values` (of WH, nonincreasing), `margins` (tags' logits minus the others, by multiplicity).
     pub fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
-        self.form.scalars(prec)
+        let listed = self.listed.iter().flat_map(|form| form.scalars(prec));
+        self.form.scalars(prec).into_iter().chain(listed).collect()
     }
 
     /// The theorem's source.
@@ -162,12 +165,8 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
         (Model::Plain { lambda_w, lambda_h }, loss) => match (loss, balanced) {
             (Loss::Mse, Some(n)) => Box::new(mse::Balanced::new(problem, n, lambda_w, lambda_h)?),
             (Loss::Mse, None) => match (&problem.labels, &problem.bias) {
-                (Labels::Counts(counts), crate::problem::Bias::None) => {
-                    Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h))
-                }
-                (Labels::Counts(counts), crate::problem::Bias::Free) => {
-                    Box::new(centred::Centred::new(counts, problem.dim, lambda_w, lambda_h)?)
-                }
+                (Labels::Counts(counts), Bias::None) => Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h)),
+                (Labels::Counts(counts), Bias::Free) => Box::new(centred::Centred::new(counts, problem.dim, lambda_w, lambda_h)?),
                 _ => return Err(Unavailable::Unsupported("imbalanced classes with a regularized bias")),
             },
             (Loss::Ce, Some(n)) => Box::new(entropy::Entropy::new(problem, n, lambda_w, lambda_h, &Rational::new())?),
@@ -189,7 +188,23 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
         },
         (Model::MultiLabel { lambda_w, lambda_h }, _) => Box::new(tags::TagSets::new(problem, lambda_w, lambda_h)?),
     };
-    Ok(ClosedForm { form })
+    Ok(ClosedForm { form, listed: balanced.and_then(|_| listed(problem)) })
+}
+
+/// See [`ClosedForm::listed`].
+fn listed(problem: &Problem) -> Option<Box<dyn Form>> {
+    let Labels::Counts(counts) = &problem.labels else { return None };
+    Some(match (&problem.model, &problem.loss, &problem.bias) {
+        (Model::Plain { lambda_w, lambda_h }, Loss::Mse, Bias::None) => {
+            Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h))
+        }
+        (Model::Plain { lambda_w, lambda_h }, Loss::Mse, Bias::Free) => {
+            Box::new(centred::Centred::new(counts, problem.dim, lambda_w, lambda_h).ok()?)
+        }
+        (Model::DeepLinear { lambdas }, ..) => Box::new(deep::Deep::listed(problem, lambdas, false)),
+        (Model::DeepRelu { lambdas }, ..) => Box::new(deep::Deep::listed(problem, lambdas, true)),
+        _ => return None,
+    })
 }
 
 /// A whole number, exactly (to precision).

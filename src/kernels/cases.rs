@@ -18,7 +18,7 @@ pub struct Case<T> {
     pub seed: u64,
     pub a: Mat<T>,
     pub b: Option<Mat<T>>,
-    /// Whether speed is measured here.
+    /// Whether speed is measured here: families whose names begin with `large`.
     pub timed: bool,
 }
 
@@ -43,6 +43,12 @@ impl<T> Case<T> {
 const SIZES: [usize; 7] = [0, 1, 2, 3, 5, 10, 50];
 /// Size at which speed is measured, for native scalars and for `Mp`.
 const LARGE: (usize, usize) = (200, 40);
+/// Classes, feature dimension and samples of the products W H that are timed, for native scalars and for `Mp`.
+const LOGITS: ((usize, usize, usize), (usize, usize, usize)) = ((100, 64, 400), (20, 16, 60));
+/// Samples and dimensions of the features that are timed.
+const FEATURES: ((usize, usize), (usize, usize)) = ((400, 50), (60, 20));
+/// Size of the degenerate Gram matrix that is timed.
+const FRAME: (usize, usize) = (100, 30);
 /// Perturbations of exact collapse, 10^−k.
 const PERTURBATIONS: [u32; 5] = [3, 6, 9, 12, 15];
 /// Bits of the working precision beyond the scalar's.
@@ -99,7 +105,7 @@ impl<T: Scalar> List<T> {
         let seed = hash.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
         let (a, b) = make(&mut Maker::new(T::PRECISION + GUARD_BITS, seed));
         let round = |a: &Matrix| Mat::from_fn(a.nrows(), a.ncols(), |i, j| T::from_float(&a[(i, j)]));
-        let timed = family == "large";
+        let timed = family.starts_with("large");
         self.cases.push(Case { name, operation: self.operation, seed, a: round(&a), b: b.as_ref().map(round), timed });
     }
 
@@ -125,7 +131,11 @@ impl<T: Scalar> List<T> {
     }
 
     fn large(&self) -> usize {
-        if T::PRECISION <= f64::MANTISSA_DIGITS { LARGE.0 } else { LARGE.1 }
+        self.native(LARGE.0, LARGE.1)
+    }
+
+    fn native<U>(&self, native: U, multiple: U) -> U {
+        if T::PRECISION <= f64::MANTISSA_DIGITS { native } else { multiple }
     }
 }
 
@@ -156,6 +166,8 @@ fn products<T: Scalar>(list: &mut List<T>) {
     }
     let n = list.large();
     list.pair("large", n, |m| (m.random(n, n), Some(m.random(n, n))));
+    let (k, d, n) = list.native(LOGITS.0, LOGITS.1);
+    list.pair("large-logits", n, |m| (m.random(k, d), Some(m.random(d, n))));
 }
 
 fn definite<T: Scalar>(list: &mut List<T>) {
@@ -221,6 +233,8 @@ fn general<T: Scalar>(list: &mut List<T>) {
     list.extremes(|m| m.random(10, 10));
     let n = list.large();
     list.one("large", n, |m| m.random(n, n));
+    let (n, d) = list.native(FEATURES.0, FEATURES.1);
+    list.one("large-features", n, |m| m.random(n, d));
 }
 
 fn symmetric<T: Scalar>(list: &mut List<T>) {
@@ -256,6 +270,8 @@ fn symmetric<T: Scalar>(list: &mut List<T>) {
     list.extremes(|m| m.symmetric(10));
     let n = list.large();
     list.one("large", n, |m| m.symmetric(n));
+    let n = list.native(FRAME.0, FRAME.1);
+    list.one("large-etf-gram", n, |m| m.simplex(n, n));
 }
 
 fn systems<T: Scalar>(list: &mut List<T>) {

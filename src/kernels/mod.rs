@@ -5,6 +5,8 @@
 //! and the forward error against a reference of at least twice the precision) and times it on the largest case.
 //! Programs in other languages are scored alike through files: [`emit`] and [`judge`].
 //!
+//! Built in are [`Faer`] and [`Nalgebra`]; the cargo feature `matrixmultiply` adds that crate's product.
+//!
 //! ```
 //! use faer::{Mat, MatRef};
 //! use ufm::kernels::{Kernel, Operation, Options, Refusal, run};
@@ -33,6 +35,8 @@ mod faer;
 mod files;
 mod kernel;
 mod matrices;
+#[cfg(feature = "matrixmultiply")]
+mod matrixmultiply;
 mod nalgebra;
 mod reference;
 mod score;
@@ -40,6 +44,8 @@ mod speed;
 mod suite;
 
 pub use self::faer::Faer;
+#[cfg(feature = "matrixmultiply")]
+pub use self::matrixmultiply::Matrixmultiply;
 pub use self::nalgebra::Nalgebra;
 pub use baseline::{BaselineError, compare};
 pub use cases::{Case, cases};
@@ -48,3 +54,25 @@ pub use kernel::{Kernel, Operation, Refusal, Scalar, ThinSvd};
 pub use score::{Ratio, Score};
 pub use speed::{Speed, product_peak};
 pub use suite::{Entry, Options, Outcome, Suite, count, run};
+
+/// The built-in kernels in single precision.
+pub fn singles() -> Vec<&'static dyn Kernel<f32>> {
+    let kernels: &[&dyn Kernel<f32>] = &[
+        &Faer,
+        &Nalgebra,
+        #[cfg(feature = "matrixmultiply")]
+        &Matrixmultiply,
+    ];
+    kernels.to_vec()
+}
+
+/// The built-in kernels in double precision.
+pub fn doubles() -> Vec<&'static dyn Kernel<f64>> {
+    let kernels: &[&dyn Kernel<f64>] = &[
+        &Faer,
+        &Nalgebra,
+        #[cfg(feature = "matrixmultiply")]
+        &Matrixmultiply,
+    ];
+    kernels.to_vec()
+}

@@ -207,7 +207,10 @@ impl Agreement {
         let n = samples as f64;
         let fraction = |count: u64, open: u64| {
             let value = count as f64 / n;
-            Bounded::new(value, open as f64 / n * SLACK + if count == 0 || count == samples { 0.0 } else { U * value })
+            if open == 0 && (count == 0 || count == samples) {
+                return Bounded::exact(value);
+            }
+            Bounded::new(value, open as f64 / n * SLACK + U * value)
         };
         let c = &self.counts;
         let classified = self.classifier.is_some();

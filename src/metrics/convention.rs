@@ -8,10 +8,10 @@ use super::moments::Centre;
 /// | name | centre of M̃ | features | `nc1` | `nc3` |
 /// |---|---|---|---|---|
 /// | `zhu` | mean of class means | as given | `tr(S_W S_B⁺)/K` | `‖WM̃/‖WM̃‖ − P/√(K−1)‖` |
-/// | `papyan` | mean of all samples | as given | `tr(S_W S_B⁺)/K` | `‖Wᵀ/‖W‖ − M̃/‖M̃‖‖²` |
+/// | `papyan` | mean of all samples | as given | `tr(S_W S_B⁺)`, no 1/K | `‖Wᵀ/‖W‖ − M̃/‖M̃‖‖²` |
 /// | `tirer-bruna` | mean of class means | as given | `tr(S_W S_B⁺)/K` | `‖WM/‖WM‖ − I/√K‖`, M uncentred |
-/// | `gnc` | mean of class means | as given | the CDNV | `‖Wᵀ/‖W‖ − M̃/‖M̃‖‖²`; adds `gnc2` |
-/// | `rangamani` | mean of all samples | as given | `tr S_W/tr S_B` | `‖Wᵀ/‖W‖ − M̃/‖M̃‖‖²` |
+/// | `gnc` | mean of class means | as given | the CDNV | mean over classes of `1 − cos(w_k, h̄_k)`; adds `gnc2` |
+/// | `rangamani` | mean of all samples | as given | `tr(S_W S_B⁺)`, no 1/K | `nc3_overlap`, 1 at collapse: mean cosine of the principal angles between span M̃ and the r leading right singular vectors of W |
 /// | `normalized` | mean of class means | and rows of W scaled to norm one | `tr(S_W S_B⁺)/K` | as `zhu` |
 ///
 /// The centres agree when classes are balanced, as all these papers assume.
@@ -54,6 +54,11 @@ impl Convention {
     /// Its name.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, c)| *c == self).map_or("", |(n, _)| n)
+    }
+
+    /// Whether its NC1 has the factor 1/K.
+    pub(crate) fn divides_by_classes(self) -> bool {
+        !matches!(self, Convention::Papyan | Convention::Rangamani)
     }
 
     pub(crate) fn centre(self) -> Centre {

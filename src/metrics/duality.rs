@@ -1,10 +1,12 @@
 //! NC3: how far the classifier is from the class means.
 
+use faer::{Accum, Mat, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
 use super::bounded::{Bounded, U, gamma, sum};
 use super::geometry::{FrameDistance, FrameSums, TILE_ROWS, Target, product_error, tile};
 use super::rows::Rows;
+use super::variability::Spectrum;
 
 const SLACK: f64 = 1.0 + 1e-6;
 
@@ -54,6 +56,45 @@ pub(crate) fn alignment(classifier: &Rows, means: &Rows) -> Bounded {
     let norm = Bounded::new(norm, (moved + depth * norm) * SLACK);
     let bound = norm.square().bound + (norm.square().value - square).abs();
     Bounded::new(square, bound)
+}
+
+/// Mean over classes of `1 − cos(w_k, m_k) = ‖w_k/‖w_k‖ − m_k/‖m_k‖‖²/2`, which does not cancel near alignment.
+pub(crate) fn cosine_distance(classifier: &Rows, means: &Rows) -> Bounded {
+    let k = means.count();
+    let pairs = (0..k).map(|i| alignment(&classifier.only(i), &means.only(i)));
+    sum(pairs) / Bounded::exact(2.0 * k as f64)
+}
+
+/// Mean cosine of the principal angles between the span of the class means and the r leading right singular vectors of W, r the rank
+/// of the class means' spectrum.
+///
+/// Error: the span of the exact means, of rank r, is within `e/σ_r` of the computed one (sines of the angles in Frobenius norm), e the
+/// spectrum's error; W's leading r-dimensional singular space within `√2 e/(s_r − s_{r+1} − e)`. Bases of spaces at that distance can
+/// be chosen √2 as far apart, and r singular values move by at most √r times as much together.
+///
+/// Source: P.-Å. Wedin, *BIT* 12 (1972).
+pub(crate) fn overlap(classifier: &Rows, means: &Spectrum) -> Option<Bounded> {
+    let (d, r) = (classifier.dim, means.values.len());
+    let weights = Spectrum::new(classifier, d.min(classifier.count()))?;
+    let values = weights.singular_values();
+    let gap = values.get(r - 1)?.lower() - if r == d { 0.0 } else { values.get(r).map_or(0.0, |s| s.upper()) };
+    let least = means.singular_values()[r - 1].lower();
+    if !(gap > 0.0 && least > 0.0) {
+        return None;
+    }
+    let turn = |error: f64, gap: f64, eta: f64| (std::f64::consts::SQRT_2 * error / gap + eta) * SLACK;
+    let of_means = turn(means.error, least, means.eta_u);
+    let of_weights = if r == d { weights.eta_u } else { turn(std::f64::consts::SQRT_2 * values[0].bound, gap, weights.eta_u) };
+    let top = weights.u.subcols(0, r);
+    let mut product = Mat::<f64>::zeros(r, r);
+    matmul(product.as_mut(), Accum::Replace, means.u.transpose(), top, 1.0, Par::Seq);
+    let root = (r as f64).sqrt();
+    let rounding = gamma(d + 4) * r as f64 * SLACK;
+    let error = (rounding + of_means + of_weights * (1.0 + means.eta_u)) * SLACK;
+    let rows = (0..r).flat_map(|i| product.row(i).iter().copied().collect::<Vec<_>>()).collect();
+    let cosines = Spectrum::new(&Rows::exact(rows, r), r)?.singular_values();
+    let mean = sum(cosines) / Bounded::exact(r as f64);
+    Some(Bounded::new(mean.value.min(1.0), (mean.bound + (mean.value - 1.0).max(0.0) + error / root) * SLACK))
 }
 
 /// `‖W h_G + b‖` and `‖P (W h_G + b)‖`, P the projection that takes away the mean.

@@ -24,7 +24,7 @@ pub(crate) enum Target {
 
 impl Target {
     /// Diagonal and off-diagonal entries.
-    fn entries(self, k: usize) -> (f64, f64) {
+    pub fn entries(self, k: usize) -> (f64, f64) {
         let k = k as f64;
         match self {
             Target::Simplex => ((1.0 - 1.0 / k) / (k - 1.0).sqrt(), -1.0 / k / (k - 1.0).sqrt()),

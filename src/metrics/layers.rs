@@ -61,8 +61,8 @@ pub fn map_metrics(layer: &Measured, map: &LayerMap) -> Option<MapMetrics> {
 /// refines what a nearest-class-mean rule already knows. `None` for no layers, or one without that metric.
 ///
 /// Source: T. Galanti, L. Galanti and I. Ben-Shaul, *On the implicit bias towards minimal depth of deep neural networks* (2022).
-pub fn effective_depth(layers: &[Measured], tolerance: f64) -> Option<usize> {
-    let errors: Vec<f64> = layers.iter().map(|m| m.get("ncc_error").map(|e| e.value)).collect::<Option<_>>()?;
+pub fn effective_depth<'a>(layers: impl IntoIterator<Item = &'a Measured>, tolerance: f64) -> Option<usize> {
+    let errors: Vec<f64> = layers.into_iter().map(|m| m.get("ncc_error").map(|e| e.value)).collect::<Option<_>>()?;
     let last = *errors.last()?;
     errors.iter().position(|e| *e <= last + tolerance)
 }

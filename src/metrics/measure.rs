@@ -6,9 +6,10 @@ use super::accumulate::Accumulator;
 use super::agreement::Agreement;
 use super::bounded::{Bounded, gamma};
 use super::convention::Convention;
-use super::duality::{alignment, bias_alignment, nc3};
+use super::duality::{alignment, bias_alignment, cosine_distance, nc3, overlap};
 use super::geometry::{Target, geometry};
 use super::moments::Moments;
+use super::portrait::Portrait;
 use super::read::{FeatureError, Features};
 use super::rows::Rows;
 use super::separation::{MAX_CLASSES, one_vs_rest};
@@ -71,7 +72,7 @@ pub type Progress<'a> = &'a dyn Fn(u64, u64);
 ///
 /// | name | formula |
 /// |---|---|
-/// | `nc1` | `tr(S_W S_B⁺)/K = Σ_{i<=r} u_iᵀ S_W u_i / s_i²`, s_i, u_i of the thin SVD of M̃, r = min(d, K−1) |
+/// | `nc1` | `tr(S_W S_B⁺)/K = Σ_{i<=r} u_iᵀ S_W u_i / s_i²`, s_i, u_i of the thin SVD of M̃, r = min(d, K−1); by convention without 1/K, or the CDNV |
 /// | `nc1_quotient` | `tr S_W / tr S_B` |
 /// | `cdnv` | mean over pairs of `(v_i + v_j)/(2‖h̄_i − h̄_j‖²)`, `v_k` the mean of `‖h − h̄_k‖²` |
 /// | `condition_means` | `s_1/s_r` of M̃ |
@@ -84,6 +85,8 @@ pub type Progress<'a> = &'a dyn Fn(u64, u64);
 /// | `nc3` | by convention: see there |
 /// | `nc3_etf`, `nc3_of` | `‖WM̃/‖WM̃‖ − P/√(K−1)‖_F`, `‖WM/‖WM‖ − I/√K‖_F` |
 /// | `nc3_align`, `nc3_align_uncentred` | `‖Wᵀ/‖W‖ − M̃/‖M̃‖‖_F²`, the same with M |
+/// | `nc3_cos` | mean over classes of `1 − cos(w_k, h̄_k)` |
+/// | `nc3_overlap` | mean cosine of the principal angles between span M̃ and the r leading right singular vectors of W; 1 at collapse (convention `rangamani`) |
 /// | `bias_alignment`, `bias_alignment_raw` | `‖P(W h_G + b)‖`, `‖W h_G + b‖`, h_G the centre |
 /// | `nc4` | fraction of samples on which argmax(W h + b) and the nearest class mean differ; ties go to the lowest class |
 /// | `ncc_error`, `classifier_error` | fraction whose nearest class mean, whose argmax, is not the label |
@@ -110,6 +113,34 @@ pub fn measure(
     convention: Convention,
     progress: Progress<'_>,
 ) -> Result<Measured, FeatureError> {
+    measure_with(features, labels, classifier, convention, progress, None).map(|(measured, _)| measured)
+}
+
+/// [`measure`], and a portrait whose pictures have at most `side` cells along a side.
+///
+/// # Errors
+/// Those of [`measure`].
+pub fn measure_and_draw(
+    features: &Features,
+    labels: &[u32],
+    classifier: Option<&Classifier>,
+    convention: Convention,
+    progress: Progress<'_>,
+    side: usize,
+) -> Result<(Measured, Portrait), FeatureError> {
+    let (measured, portrait) = measure_with(features, labels, classifier, convention, progress, Some(side))?;
+    let portrait = portrait.ok_or_else(|| FeatureError::Shape("no portrait".into()))?;
+    Ok((measured, portrait))
+}
+
+fn measure_with(
+    features: &Features,
+    labels: &[u32],
+    classifier: Option<&Classifier>,
+    convention: Convention,
+    progress: Progress<'_>,
+    side: Option<usize>,
+) -> Result<(Measured, Option<Portrait>), FeatureError> {
     let (n, d) = (features.samples(), features.dim());
     if labels.len() as u64 != n {
         return Err(FeatureError::Shape(format!("{} labels for {n} samples", labels.len())));
@@ -151,9 +182,10 @@ pub fn measure(
     let cdnv = geometry_of_means.cdnv;
     match convention {
         Convention::Gnc => out.push("nc1", cdnv),
-        Convention::Rangamani => out.push("nc1", Some(trace)),
         _ => match ratio {
-            Ok(value) => out.push("nc1", Some(value)),
+            Ok(value) => {
+                out.push("nc1", Some(if convention.divides_by_classes() { value } else { value * Bounded::exact(classes as f64) }))
+            }
             Err(why) => {
                 out.warnings.push(format!("nc1 is undefined: {why}"));
                 out.metrics.push(("nc1", None));
@@ -179,19 +211,26 @@ pub fn measure(
         out.push("equinorm_w", Some(frame.equinorm));
         out.push("equiangle_w", Some(frame.equiangle));
         let (etf, of) = (nc3(w, &centred, Target::Simplex), nc3(w, &plain, Target::Orthogonal));
-        let align = alignment(w, &centred);
+        let (align, cosines) = (alignment(w, &centred), cosine_distance(w, &plain));
+        let shared = if convention == Convention::Rangamani { spectrum.as_ref().and_then(|s| overlap(w, s)) } else { None };
         out.push(
             "nc3",
-            Some(match convention {
-                Convention::Zhu | Convention::Normalized => etf,
-                Convention::TirerBruna => of,
-                Convention::Papyan | Convention::Gnc | Convention::Rangamani => align,
-            }),
+            match convention {
+                Convention::Zhu | Convention::Normalized => Some(etf),
+                Convention::TirerBruna => Some(of),
+                Convention::Papyan => Some(align),
+                Convention::Gnc => Some(cosines),
+                Convention::Rangamani => shared,
+            },
         );
         out.push("nc3_etf", Some(etf));
         out.push("nc3_of", Some(of));
         out.push("nc3_align", Some(align));
         out.push("nc3_align_uncentred", Some(alignment(w, &plain)));
+        out.push("nc3_cos", Some(cosines));
+        if convention == Convention::Rangamani {
+            out.push("nc3_overlap", shared);
+        }
         let (raw, projected) = bias_alignment(w, bias, &moments.centre(convention.centre()));
         out.push("bias_alignment", Some(projected));
         out.push("bias_alignment_raw", Some(raw));
@@ -217,7 +256,11 @@ pub fn measure(
     if fractions.open > 0 {
         out.warnings.push(format!("{} samples are tied, or closer to a tie than double precision decides", fractions.open));
     }
-    Ok(Measured { classes, samples: n, dim: d, convention, warnings: out.warnings, metrics: out.metrics, mean_directions: spectrum })
+    let draw = |side| Portrait::new(&moments, &centred, &plain, classifier.as_ref().map(|(w, _)| w), spectrum.as_ref(), side);
+    let portrait = side.map(draw);
+    let measured =
+        Measured { classes, samples: n, dim: d, convention, warnings: out.warnings, metrics: out.metrics, mean_directions: spectrum };
+    Ok((measured, portrait))
 }
 
 /// Metrics with the warnings their bounds ask for.
@@ -349,7 +392,13 @@ fn warn_precision(moments: &Moments, epsilon: f64, out: &mut Collector) {
     let within = moments.within_trace().upper().max(0.0).sqrt();
     let size = moments.plain_means().square().upper().max(0.0).sqrt() / (moments.classes() as f64).sqrt();
     if within > 0.0 && within < NOISE_ULPS * epsilon * size {
-        let digits = if epsilon > 1e-10 { "single" } else { "double" };
+        let digits = if epsilon > 1e-5 {
+            "half"
+        } else if epsilon > 1e-10 {
+            "single"
+        } else {
+            "double"
+        };
         out.warnings.push(format!(
             "within-class deviations ({within:.1e}) are at the rounding of {digits}-precision features of size {size:.1e}: nc1 and cdnv measure that rounding"
         ));

@@ -47,6 +47,11 @@ impl Rows {
         &self.data[index * self.dim..][..self.dim]
     }
 
+    /// One row by itself.
+    pub fn only(&self, index: usize) -> Rows {
+        Rows::new(self.row(index).to_vec(), self.dim, vec![self.errors[index]])
+    }
+
     pub fn matrix(&self) -> MatRef<'_, f64> {
         MatRef::from_row_major_slice(&self.data, self.count(), self.dim)
     }

@@ -13,6 +13,7 @@ pub use labels::{Group, Labels};
 pub use objective::{Evaluation, Layout, Objective, ObjectiveError, evaluate, hessian_product};
 pub use point::{Dyadic, ExactPoint, Point, PointError, write_new};
 pub use spec::{RawSpec, SpecError};
+pub(crate) use spec::{decimal_text, shorten, syntax};
 
 use crate::scalar::Rational;
 

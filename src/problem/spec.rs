@@ -73,8 +73,13 @@ impl RawSpec {
     /// Reads the fields of a TOML file, types checked, values not yet.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(text, &e))?;
+        Self::from_table(&table)
+    }
+
+    /// [`RawSpec::from_toml`] of a table that was read.
+    pub(crate) fn from_table(table: &toml::Table) -> Result<Self, SpecError> {
         let mut raw = RawSpec::default();
-        for (name, value) in &table {
+        for (name, value) in table {
             match name.as_str() {
                 "model" => raw.model = Some(string(name, value)?),
                 "loss" => raw.loss = Some(string(name, value)?),
@@ -353,7 +358,7 @@ fn invalid(field: &str, value: &dyn std::fmt::Display, allowed: &str) -> SpecErr
 const SHOWN_CHARS: usize = 60;
 
 /// A value as an error shows it: of bounded length, control characters escaped, quoted when nothing else shows where it ends.
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     let mut shown: String =
         text.chars().take(SHOWN_CHARS).flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {
@@ -363,7 +368,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Where and why a text is not TOML; a number that TOML cannot hold is reported as its field's value.
-fn syntax(text: &str, error: &toml::de::Error) -> SpecError {
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> SpecError {
     let message = shorten(error.message());
     let Some(span) = error.span() else { return SpecError::Syntax(message) };
     let (before, token) = (text.get(..span.start).unwrap_or(""), text.get(span).unwrap_or(""));
@@ -396,7 +401,7 @@ fn array<'a>(field: &str, value: &'a toml::Value) -> Result<&'a Vec<toml::Value>
 }
 
 /// A decimal string as it stands; a TOML float as its shortest decimal; a TOML integer.
-fn decimal_text(field: &str, value: &toml::Value) -> Result<String, SpecError> {
+pub(crate) fn decimal_text(field: &str, value: &toml::Value) -> Result<String, SpecError> {
     match value {
         toml::Value::String(s) => Ok(s.clone()),
         toml::Value::Float(x) if x.is_finite() => Ok(format!("{x:?}")),

@@ -16,7 +16,7 @@ struct Summary<'a> {
     /// Nearest to its threshold, documented exceptions aside.
     worst: Option<(&'a Ratio, &'a str)>,
     forward: Option<f64>,
-    timed: Option<&'a Entry>,
+    timed: Vec<&'a Entry>,
 }
 
 fn summaries(entries: &[Entry]) -> Vec<Summary<'_>> {
@@ -33,7 +33,7 @@ fn summaries(entries: &[Entry]) -> Vec<Summary<'_>> {
                 exceptions: 0,
                 worst: None,
                 forward: None,
-                timed: None,
+                timed: vec![],
             });
             list.len() - 1
         });
@@ -41,7 +41,8 @@ fn summaries(entries: &[Entry]) -> Vec<Summary<'_>> {
         s.faults += usize::from(!e.passes());
         s.exceptions += usize::from(e.exception.is_some());
         if e.speed.is_some() {
-            s.timed = Some(e);
+            // The table shows the first, a square random matrix.
+            s.timed.push(e);
         }
         let Outcome::Scored(score) = &e.outcome else { continue };
         s.cases += 1;
@@ -55,6 +56,8 @@ fn summaries(entries: &[Entry]) -> Vec<Summary<'_>> {
         }
         s.forward = [s.forward, score.forward_error].into_iter().flatten().reduce(f64::max);
     }
+    // A kernel without an operation has no row.
+    list.retain(|s| s.cases + s.faults + s.exceptions > 0);
     list
 }
 
@@ -82,7 +85,8 @@ const HEADERS: [&str; 11] =
     ["kernel", "precision", "operation", "cases", "worst ratio", "below", "case", "forward error", "GFLOP/s", "of peak", "noise"];
 
 fn row(suite: &Suite, s: &Summary<'_>) -> [String; 11] {
-    let speed = s.timed.and_then(|e| e.speed.as_ref());
+    let timed = s.timed.first();
+    let speed = timed.and_then(|e| e.speed.as_ref());
     let percent = |x: f64| format!("{:.1}%", 100.0 * x);
     [
         s.kernel.into(),
@@ -94,12 +98,27 @@ fn row(suite: &Suite, s: &Summary<'_>) -> [String; 11] {
         s.worst.map_or("-", |(_, case)| case).into(),
         optional(s.forward),
         optional(speed.map(|v| v.gflops)),
-        s.timed.and_then(|e| fraction(suite, e)).map_or_else(|| "-".into(), percent),
+        timed.and_then(|e| fraction(suite, e)).map_or_else(|| "-".into(), percent),
         speed.map_or_else(|| "-".into(), |v| percent(v.deviation / v.median)),
     ]
 }
 
-/// One aligned line for each kernel, precision and operation, then documented exceptions and faults, each naming its case and ratio.
+/// Each ratio of an operation with its threshold and source.
+fn sources(suite: &Suite, operation: Operation) -> Vec<String> {
+    let mut list: Vec<String> = vec![];
+    for e in suite.entries.iter().filter(|e| e.operation == operation) {
+        let Outcome::Scored(score) = &e.outcome else { continue };
+        for r in &score.ratios {
+            let text = format!("{} {} ({})", r.name, r.threshold, r.source);
+            if !list.contains(&text) {
+                list.push(text);
+            }
+        }
+    }
+    list
+}
+
+/// One aligned line for each kernel, precision and operation, then thresholds with their sources, documented exceptions and faults, each naming its case and ratio.
 pub fn kernel_table(suite: &Suite) -> String {
     let mut rows = vec![HEADERS.map(str::to_owned)];
     rows.extend(summaries(&suite.entries).iter().map(|s| row(suite, s)));
@@ -120,6 +139,12 @@ pub fn kernel_table(suite: &Suite) -> String {
     }
     for fault in suite.entries.iter().filter(|e| !e.passes()).filter_map(Entry::fault) {
         text.push_str(&format!("fault: {fault}\n"));
+    }
+    for operation in Operation::ALL {
+        let sources = sources(suite, operation);
+        if !sources.is_empty() {
+            text.push_str(&format!("thresholds of {}: {}\n", operation.name(), sources.join("; ")));
+        }
     }
     let (faults, known) = (suite.entries.iter().filter(|e| !e.passes()).count(), suite.exceptions());
     text.push_str(&format!("{} results, {faults} faults, {known} known exceptions; {} threads\n", suite.entries.len(), suite.threads));
@@ -173,7 +198,36 @@ pub fn kernel_json(suite: &Suite) -> Map<String, Value> {
     object
 }
 
-/// The page: the table, then for each operation accuracy against speed and accuracy against size.
+/// A line for each kernel and precision: operations with faults, and how many results there are.
+fn totals(summaries: &[Summary<'_>]) -> Vec<Vec<Cell>> {
+    let mut pairs: Vec<(&str, &str)> = vec![];
+    for s in summaries {
+        if !pairs.contains(&(s.kernel, s.precision)) {
+            pairs.push((s.kernel, s.precision));
+        }
+    }
+    let line = |&(kernel, precision): &(&str, &str)| {
+        let mine: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.kernel == kernel && s.precision == precision).collect();
+        let faulty: Vec<String> =
+            mine.iter().filter(|s| s.faults > 0).map(|s| format!("{}: {} faults", s.operation.name(), s.faults)).collect();
+        let known: usize = mine.iter().map(|s| s.exceptions).sum();
+        let verdict = match (faulty.is_empty(), known) {
+            (true, 0) => "below every threshold".to_owned(),
+            (true, _) => format!("below every threshold but for {known} known exceptions"),
+            (false, _) => faulty.join(", "),
+        };
+        let results: usize = mine.iter().map(|s| s.cases).sum();
+        vec![
+            Cell::Text(kernel.into()),
+            Cell::Text(precision.into()),
+            Cell::Verdict(verdict, faulty.is_empty()),
+            Cell::Number(results.to_string()),
+        ]
+    };
+    pairs.iter().map(line).collect()
+}
+
+/// The page: verdicts, then for each operation a table, accuracy against speed and accuracy against size.
 pub fn kernel_page(suite: &Suite) -> Page {
     let faults = suite.entries.iter().filter(|e| !e.passes()).count();
     let lead = format!(
@@ -186,22 +240,11 @@ pub fn kernel_page(suite: &Suite) -> Page {
     let mut page = Page::new("Linear-algebra kernels: accuracy and speed", &lead);
     let summaries = summaries(&suite.entries);
     page.section("Summary");
-    let cells = |s: &Summary<'_>| {
-        let mut cells: Vec<Cell> = row(suite, s)
-            .into_iter()
-            .enumerate()
-            .map(|(i, text)| if matches!(i, 0..=2 | 6) { Cell::Text(text) } else { Cell::Number(text) })
-            .collect();
-        let verdict = if s.faults == 0 { "below thresholds".to_owned() } else { format!("{} faults", s.faults) };
-        cells.push(Cell::Verdict(verdict, s.faults == 0));
-        cells
-    };
-    let headers: Vec<&str> = HEADERS.into_iter().chain(["verdict"]).collect();
-    page.table("Worst ratio and speed of each kernel", &headers, &summaries.iter().map(cells).collect::<Vec<_>>());
+    page.table("Verdict of each kernel on each operation", &["kernel", "precision", "verdict", "results"], &totals(&summaries));
     page.paragraph(
         "The forward error is relative, against a reference of at least twice the precision; the condition of a case bounds what a stable \
-         kernel can do about it. Speed is the median of repeats on the largest case; noise is the median absolute deviation over the \
-         median; the peak is the best rate of a large product seen in this run.",
+         kernel can do about it. Speed is the median of repeats on the large cases, the table shows the square one; noise is the median \
+         absolute deviation over the median; the peak is the best rate of a large product seen in this run.",
     );
     for operation in Operation::ALL {
         let of_operation = || summaries.iter().filter(move |s| s.operation == operation);
@@ -209,11 +252,25 @@ pub fn kernel_page(suite: &Suite) -> Page {
             continue;
         }
         page.section(operation.name());
+        let columns = [0, 1, 4, 5, 6, 7, 8, 9, 10];
+        let headers: Vec<&str> = columns.iter().map(|&i| HEADERS[i]).collect();
+        let cells = |s: &Summary<'_>| {
+            let row = row(suite, s);
+            let cell = |&i: &usize| if matches!(i, 0 | 1 | 6) { Cell::Text(row[i].clone()) } else { Cell::Number(row[i].clone()) };
+            columns.iter().map(cell).collect()
+        };
+        let title = format!("{}: worst ratio with its threshold, forward error and speed", operation.name());
+        page.table(&title, &headers, &of_operation().map(cells).collect::<Vec<_>>());
+        page.paragraph(&format!("Thresholds: {}.", sources(suite, operation).join("; ")));
         let label = |kernel: &str, precision: &str| format!("{kernel} {precision}");
         let speeds: Vec<Series> = of_operation()
-            .filter_map(|s| {
-                let rate = s.timed?.speed.as_ref()?.gflops;
-                Some(Series::points(&label(s.kernel, s.precision), vec![(rate, s.worst?.0.share())]))
+            .filter(|s| !s.timed.is_empty())
+            .map(|s| {
+                let point = |e: &&Entry| match (&e.speed, &e.outcome) {
+                    (Some(speed), Outcome::Scored(score)) => Some((speed.gflops, score.worst()?.share())),
+                    _ => None,
+                };
+                Series::points(&label(s.kernel, s.precision), s.timed.iter().filter_map(point).collect())
             })
             .collect();
         if !speeds.is_empty() {

@@ -30,14 +30,19 @@ pub fn metrics_json(m: &Measured) -> Value {
     })
 }
 
-/// Significant digits that an error bound leaves, at most 17, and the bound.
-fn bounded(value: Bounded) -> String {
+/// The significant digits that an error bound leaves, at most 16, and the bound.
+pub(super) fn digits_shown(value: Bounded) -> (String, String) {
     if value.bound == 0.0 {
-        return format!("{}  exact", value.value);
+        return (value.value.to_string(), "exact".into());
     }
     let digits = (value.value.abs() / value.bound).log10().floor().clamp(1.0, 16.0) as usize;
     let shown = if value.value == 0.0 { "0".to_owned() } else { format!("{:.*e}", digits - 1, value.value) };
-    format!("{shown}  within {:.0e}", value.bound)
+    (shown, format!("{:.0e}", value.bound))
+}
+
+fn bounded(value: Bounded) -> String {
+    let (shown, bound) = digits_shown(value);
+    if value.bound == 0.0 { format!("{shown}  exact") } else { format!("{shown}  within {bound}") }
 }
 
 /// The rows of one set of features.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::number;
 use crate::problem::{Bias, Labels, Loss, Model, Problem};
 
 /// Rows of a name and a value, rendered with the values aligned.
@@ -116,6 +117,15 @@ pub fn numerical_rows(table: &mut Table, value: &Value) {
     let seconds = value["seconds"].as_f64().unwrap_or(0.0);
     let plural = if value["iterations"] == 1 { "" } else { "s" };
     table.row("numerical", &format!("{} after {} iteration{plural}, {seconds:.3} s", text(&value["status"]), value["iterations"]));
+    if let Some(starts) = value["starts"].as_array() {
+        let objective = |start: &Value| text(&start["objective"]).parse::<f64>().unwrap_or(f64::NAN);
+        let highest = starts.iter().map(objective).fold(f64::NEG_INFINITY, f64::max);
+        let shown = number(highest);
+        table.row(
+            "  start",
+            &format!("{}, the lowest of {}; the highest ended at {}", text(&value["start"]), starts.len(), measured(&Value::String(shown))),
+        );
+    }
     if let Some(refinement) = value["refinement"].as_object() {
         let [status, digits, steps] = ["status", "digits", "steps"].map(|name| text(&refinement[name]));
         let plural = if steps == "1" { "" } else { "s" };

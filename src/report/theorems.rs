@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::html::{Axis, Cell, Page, Plot, Series};
-use crate::theorem::{ClaimReport, Finding, TheoremReport};
+use crate::theorem::{ClaimReport, Evidence, Finding, TheoremReport};
 
 /// One block per theorem, one aligned line per claim: instances, worst deviation, digits, verdict.
 pub fn theorem_table(reports: &[TheoremReport], digits: u32) -> String {
@@ -48,12 +48,13 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
         .iter()
         .map(|r| {
             let conditional = if r.conditional { "yes" } else { "no" };
-            vec![text(r.id), verdict(&r.finding), text(r.trust.name()), text(conditional), Cell::Number(r.claims.len().to_string())]
+            let counts = [r.claims.len(), r.evidence.len()].map(|n| Cell::Number(n.to_string()));
+            [vec![Cell::Section(r.id.into()), verdict(&r.finding), text(r.trust.name()), text(conditional)], counts.into()].concat()
         })
         .collect();
-    page.table("Verdict and trust of each theorem", &["theorem", "verdict", "trust", "conditional", "claims"], &rows);
+    page.table("Verdict and trust of each theorem", &["theorem", "verdict", "trust", "conditional", "claims", "certificates"], &rows);
     page.paragraph(
-        "certified: rigorous enclosures, and certificates that the independent checker accepted in this run. measured: what decides is \
+        "machine-checked: Coq lemmas prove the statement for all sizes, the instances' numbers are certified. certified: rigorous enclosures, and certificates that the independent checker accepted in this run. measured: what decides is \
          measured in floating point. A conditional theorem assumes something that is measured, never presumed.",
     );
     let mut series: Vec<Series> = vec![];
@@ -69,12 +70,14 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
     }
     if !series.is_empty() {
         let title = "Worst deviation of each claim (those that hold exactly are not shown)".into();
-        page.plot(&Plot { title, x: Axis::linear("theorem, in the order of the table"), y: Axis::log("deviation"), series });
+        let names = reports.iter().map(|r| r.id.to_owned()).collect();
+        page.plot(&Plot { title, x: Axis::named("", names), y: Axis::log("deviation"), series });
     }
     for r in reports {
         page.section(r.id);
         page.paragraph(r.statement);
-        page.paragraph(&format!("Source: {}", r.source));
+        page.paragraph(&format!("Hypotheses: {}.", r.hypotheses.trim_end_matches('.')));
+        page.paragraph(&format!("Source: {}.", r.source.trim_end_matches('.')));
         let rows: Vec<Vec<Cell>> = r
             .claims
             .iter()
@@ -86,6 +89,7 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
                 };
                 vec![
                     text(c.claim),
+                    text(c.statement),
                     Cell::Number(c.instances.to_string()),
                     Cell::Number(worst(c)),
                     Cell::Number(if c.worst.is_some() { held } else { "-".into() }),
@@ -94,7 +98,22 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
                 ]
             })
             .collect();
-        page.table("Claims and evidence", &["claim", "instances", "worst", "digits", "verdict", "witness"], &rows);
+        page.table("Claims and evidence", &["claim", "what it says", "instances", "worst", "digits", "verdict", "witness"], &rows);
+        certificates(&mut page, r);
     }
     page
+}
+
+/// The certificates that a theorem's claims relied on.
+fn certificates(page: &mut Page, r: &TheoremReport) {
+    if r.evidence.is_empty() {
+        return;
+    }
+    let optional = |value: Option<String>| Cell::Number(value.unwrap_or_else(|| "-".into()));
+    let row = |e: &Evidence| {
+        let figures = [e.lower.clone(), e.gap.clone(), e.bytes.map(|b| b.to_string())].map(optional);
+        [vec![Cell::Text(e.problem.clone()), Cell::Text(e.point.clone()), Cell::Text(e.verdict.into())], figures.into()].concat()
+    };
+    let headers = ["problem", "point", "verdict", "minimum at least", "gap at most", "bytes"];
+    page.table("Certificates", &headers, &r.evidence.iter().map(row).collect::<Vec<_>>());
 }

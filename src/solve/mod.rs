@@ -9,6 +9,7 @@ mod newton;
 mod options;
 mod refine;
 mod run;
+mod several;
 mod start;
 mod warm;
 
@@ -16,3 +17,5 @@ pub use hunt::{HuntOptions, HuntProgress, Hunted, hunt};
 pub use options::{Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work};
 pub use refine::{Refined, refine};
 pub use run::{minimise, minimise_loss, minimise_observed};
+pub(crate) use several::minimise_from;
+pub use several::{Attempt, Lowest, minimise_lowest};

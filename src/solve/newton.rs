@@ -47,13 +47,13 @@ pub(super) fn search(run: &mut Run, at: &mut Iterate) -> Status {
     let mut radius = norm(&at.x, parallel).max(1.0);
     let (mut fruitless, mut tighten, mut lowest) = (0, 1.0, f64::INFINITY);
     loop {
-        if at.norm <= run.options.tol {
+        if at.norm <= run.tolerance(at) {
             return Status::Converged;
         }
         if run.step(at) {
             return Status::Budget;
         }
-        let target = (FORCING.min(at.norm.sqrt()) * tighten * at.norm).max(LAST_RESIDUAL * run.options.tol);
+        let target = (FORCING.min(at.norm.sqrt()) * tighten * at.norm).max(LAST_RESIDUAL * run.tolerance(at));
         let Some((length, predicted)) = steihaug(run, at, &mut work, radius, target) else {
             return if run.out_of_budget() { Status::Budget } else { Status::Stalled };
         };

@@ -22,7 +22,9 @@ pub enum Start {
     /// W_1, ..., W_{p-1}, H in this order, each column by column.
     #[default]
     Random,
-    /// Balanced factors of the leading singular modes of the steepest descent direction of the loss at zero logits.
+    /// Balanced factors of the leading singular modes of the steepest descent direction of the loss at zero logits; deep models and
+    /// losses other than the squared error: at the scale where the objective is least, in deep linear models for each mode on its own, zero
+    /// included.
     Spectral,
     /// This point; its bias must be present exactly when the problem has one.
     Point(Point),

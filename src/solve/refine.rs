@@ -101,7 +101,49 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     let not_finite =
         || SolveError::Option { option: "start", value: "a point with an entry that is not finite".into(), allowed: "finite entries" };
     let point = start.to_exact().ok_or_else(not_finite)?;
-    Ok(Search::new(plain, objective, point, grid).run(progress))
+    let refined = Search::new(plain, objective, point, grid).run(progress);
+    if refined.converged {
+        return Ok(refined);
+    }
+    // At a threshold a mode's curvature vanishes with the mode: Newton's method crawls towards zero, where the mode belongs exactly.
+    let Some(reduced) = without_null_modes(problem, start)? else { return Ok(refined) };
+    let search =
+        |point| -> Option<Search> { Some(Search::new(Plain::new(problem).ok()?, Objective::new(problem, None).ok()?, point, grid)) };
+    let Some(second) = reduced.to_exact().and_then(search).map(|search| search.run(progress)) else { return Ok(refined) };
+    let lower = || {
+        let plain = Plain::new(problem).ok()?;
+        let value = |point: &ExactPoint| Some(State::new(&plain, point, 2 * (grid + GUARD))?.objective());
+        // Only where it is no saddle: not certainly above the point it replaces.
+        Some(!(value(&second.point)? - value(&refined.point)?).is_positive())
+    };
+    Ok(if second.converged && lower() == Some(true) { second } else { refined })
+}
+
+/// Singular values of logits below this may belong to modes that are zero: at a threshold the objective is quartic in a mode's size, and
+/// double precision brings it no further down than this.
+const NULL_MODE: f64 = 1e-6;
+
+/// The point turned (W ← W V, H ← Vᵀ H, which changes nothing) so that each mode of W has a coordinate of its own, and coordinates of
+/// modes close to zero set to zero; `None` when there is no such mode.
+fn without_null_modes(problem: &Problem, start: &Point) -> Result<Option<Point>, SolveError> {
+    let [w, ..] = start.factors.as_slice() else { return Ok(None) };
+    let lambdas = problem.lambdas();
+    // λ_W σ_W² = λ_H σ_H² at a stationary point: the mode of WH is σ_W² √(λ_W/λ_H).
+    let ratio = (lambdas[1].to_f64() / lambdas[0].to_f64()).sqrt();
+    let gram = w.transpose() * w;
+    let Some((squares, v)) = crate::linalg::eigh(gram.as_ref()) else { return Ok(None) };
+    let null = |j: usize| squares[j].max(0.0) * ratio <= NULL_MODE;
+    let d = squares.len();
+    if !(0..d).any(|j| null(j) && squares[j] != 0.0) {
+        return Ok(None);
+    }
+    let mut point = Point { factors: vec![w * &v], h: v.transpose() * &start.h, b: start.b.clone() };
+    for j in (0..d).filter(|&j| null(j)) {
+        point.factors[0].col_mut(j).fill(0.0);
+        point.h.row_mut(j).fill(0.0);
+    }
+    point.snap();
+    Ok(Some(point))
 }
 
 /// Variables or gradients: the blocks W, H, b, each an exact matrix.
@@ -195,6 +237,8 @@ impl Search {
             }
             bits = (2 * reached).max(bits).min(self.grid);
         }
+        // The grid has half a guard beyond the digits asked.
+        converged |= reached + GUARD / 2 >= self.grid;
         Refined { point: self.point(), converged, bits: reached, steps, corrections: self.corrections }
     }
 
@@ -304,7 +348,8 @@ impl Search {
         let ExactPoint { mut factors, h, b } = point.to_exact()?;
         let mut e = Blocks { w: factors.remove(0), h, b };
         e.each_mut().for_each(|block| block.exp += size as i32);
-        Some((e, -left.log2().ceil() as i64))
+        // An exact solution leaves nothing, whose logarithm is infinite.
+        Some((e, (-left.log2().ceil()).min(f64::from(i32::MAX)) as i64))
     }
 
     /// r − N ∇²f(x) e on the grid 2^grid:

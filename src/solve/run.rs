@@ -70,11 +70,22 @@ impl Run<'_> {
         self.started += paused.elapsed();
     }
 
+    /// The gradient norm at which a point is stationary. The sphere's objective has no regulariser and may itself be far below the
+    /// tolerance: there the gradient has to be small against it as well.
+    pub fn tolerance(&self, at: &Iterate) -> f64 {
+        let sphere = matches!(self.problem.model, Model::Sphere { .. });
+        if sphere { self.options.tol * (at.f.abs() / SMALL).min(1.0) } else { self.options.tol }
+    }
+
     pub fn out_of_budget(&self) -> bool {
         let work = self.objective.gradients + 2 * self.objective.products;
         work >= self.options.budget || self.options.time_limit.is_some_and(|limit| self.started.elapsed() >= limit)
     }
 }
+
+/// On the sphere the tolerance is relative to objectives below this: the share of the objective still to be lost is about N/τ times the
+/// square of gradient norm over objective, 1e-13 for the default tolerance and a thousand samples.
+const SMALL: f64 = 1e-4;
 
 /// Rounding the returned point to its grid can lift the gradient norm above the tolerance; the search then resumes this often.
 const SNAP_ATTEMPTS: usize = 4;
@@ -138,7 +149,7 @@ pub fn minimise_loss(
 
 fn search(
     problem: &Problem,
-    objective: Objective,
+    mut objective: Objective,
     options: &SolveOptions,
     progress: &mut dyn FnMut(&Progress),
     observe: &mut dyn FnMut(&TraceRow, &Point),
@@ -152,7 +163,7 @@ fn search(
     }
     let mut x = match &options.start {
         Start::Random => start::random(objective.layout(), options.seed),
-        Start::Spectral => start::spectral(&objective)?,
+        Start::Spectral => start::spectral(&mut objective)?,
         Start::Point(point) => objective.layout().flatten(point)?,
     };
     objective.retract(&mut x)?;

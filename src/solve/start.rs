@@ -1,5 +1,7 @@
 //! Starting points.
 
+use std::ops::Range;
+
 use faer::Mat;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -25,10 +27,75 @@ pub(super) fn random(layout: &Layout, seed: u64) -> Vec<f64> {
 }
 
 /// See [`super::Start::Spectral`].
+pub(super) fn spectral(objective: &mut Objective) -> Result<Vec<f64>, SolveError> {
+    let (mut x, modes) = unit_modes(objective)?;
+    let deep = objective.layout().layers > 1;
+    if deep && !objective.relu() {
+        // Linear layers: the modes do not see each other, and some may be better dead.
+        let all = std::mem::replace(&mut x, vec![0.0; objective.layout().len()]);
+        (0..modes).for_each(|mode| scale_modes(objective, &mut x, &all, mode..mode + 1));
+    } else if deep || !objective.squared() {
+        let all = x.clone();
+        scale_modes(objective, &mut x, &all, 0..modes);
+    }
+    Ok(x)
+}
+
+/// The scales of the product that are tried: powers of [`SCALE_STEP`] around one, and zero.
+const SCALE_POWERS: std::ops::RangeInclusive<i32> = -16..=24;
+const SCALE_STEP: f64 = 1.2;
+/// Steps of the golden-section search after that: the bracket shrinks to 1e-5 of itself.
+const GOLDEN_STEPS: u32 = 24;
+const GOLDEN: f64 = 0.618_033_988_749_894_8;
+
+/// Sets these modes of x to those of `unit`, at the common scale of their products at which the objective is least.
+fn scale_modes(objective: &mut Objective, x: &mut [f64], unit: &[f64], modes: Range<usize>) {
+    let layout = objective.layout().clone();
+    let (last, factors) = (layout.layers - 1, (layout.layers + 1) as f64);
+    let mut gradient = vec![0.0; x.len()];
+    let put = |x: &mut [f64], product: f64| {
+        let t = product.powf(1.0 / factors);
+        let mut put = |range: Range<usize>| {
+            for (x, unit) in x[range.clone()].iter_mut().zip(&unit[range]) {
+                *x = t * unit;
+            }
+        };
+        for mode in modes.clone() {
+            for j in 0..last {
+                let entry = layout.factor(j).start + mode * layout.dim + mode;
+                put(entry..entry + 1);
+            }
+            let column = layout.factor(last).start + mode * layout.classes;
+            put(column..column + layout.classes);
+            let features = layout.features();
+            features.step_by(layout.dim).for_each(|column| put(column + mode..column + mode + 1));
+        }
+    };
+    let mut value = |x: &mut [f64], product: f64| {
+        put(x, product);
+        objective.value_gradient(x, &mut gradient)
+    };
+    let scale = |power: f64| SCALE_STEP.powf(power);
+    let zero = value(x, 0.0);
+    let values: Vec<f64> = SCALE_POWERS.map(|power| value(x, scale(f64::from(power)))).collect();
+    let least = (0..values.len()).min_by(|&i, &j| values[i].total_cmp(&values[j])).unwrap_or(0);
+    let centre = f64::from(SCALE_POWERS.start() + least as i32);
+    let (mut low, mut high) = (centre - 1.0, centre + 1.0);
+    for _ in 0..GOLDEN_STEPS {
+        let (a, b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+        if value(x, scale(a)) <= value(x, scale(b)) { high = b } else { low = a }
+    }
+    let best = scale(0.5 * (low + high));
+    if value(x, best) >= zero {
+        value(x, 0.0);
+    }
+}
+
+/// The modes at their unscaled sizes, and how many.
 ///
 /// With `−N grad L(0) = U S Vᵀ` (its bias part projected out), the mode of singular value s is shared out as `λ_j σ_j² = const`
 /// over the factors with product s, which is where the regulariser is least; hidden layers take one coordinate per mode.
-pub(super) fn spectral(objective: &Objective) -> Result<Vec<f64>, SolveError> {
+fn unit_modes(objective: &Objective) -> Result<(Vec<f64>, usize), SolveError> {
     let layout = objective.layout();
     let (k, d, m) = (layout.classes, layout.dim, layout.layers);
     let targets = objective.targets();
@@ -50,7 +117,9 @@ pub(super) fn spectral(objective: &Objective) -> Result<Vec<f64>, SolveError> {
     let mut x = vec![0.0; layout.len()];
     let weights = (0..m).map(|j| objective.lambda(j)).chain([objective.lambda_h()]);
     let product: f64 = weights.product();
+    let mut modes = 0;
     for (mode, &s_mode) in s.iter().enumerate().take(d).filter(|(_, s_mode)| **s_mode > NEGLIGIBLE * s[0]) {
+        modes = mode + 1;
         let level = (s_mode * s_mode * product).powf(1.0 / (m + 1) as f64);
         let sigma = |lambda: f64| (level / lambda).sqrt();
         // Hidden activations of the deep ReLU model should be positive.
@@ -72,5 +141,5 @@ pub(super) fn spectral(objective: &Objective) -> Result<Vec<f64>, SolveError> {
             h[(mode, sample)] = sign * value * v[(label, mode)] / (counts[label] as f64).sqrt();
         }
     }
-    Ok(x)
+    Ok((x, modes))
 }

@@ -87,6 +87,16 @@ impl Instance {
         })
     }
 
+    /// The certification of the predicted minimiser, if a claim has asked for it.
+    pub(super) fn predicted_so_far(&self) -> Option<&Certification> {
+        self.predicted.get()?.as_ref()
+    }
+
+    /// The numerical minimisers, if a claim has asked for them.
+    pub(super) fn numerical_so_far(&self) -> &[Numerical] {
+        self.numerical.get().map_or(&[], Vec::as_slice)
+    }
+
     /// What a point of this problem is, to a double's accuracy.
     pub fn certify(&self, point: &ExactPoint) -> Option<Certification> {
         certify(&self.problem, self.file.as_bytes(), point, &CertifyOptions::default()).ok()

@@ -3,7 +3,9 @@
 mod claims;
 mod classifier;
 mod counterexample;
+mod evidence;
 mod extended;
+mod formal;
 mod identity;
 mod instance;
 mod landscape;
@@ -13,8 +15,10 @@ mod registry;
 mod sphere;
 
 pub use claims::Claim;
+pub use evidence::Evidence;
+pub use formal::{Coverage, Formal, axioms, formal};
 pub use instance::{Instance, Prediction};
-pub use ledger::ledger;
+pub use ledger::{ledger, proof_line};
 pub use registry::registry;
 
 use rug::Float;
@@ -41,6 +45,8 @@ pub struct Theorem {
 /// The strongest evidence behind a theorem's claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
+    /// The statement is proved for all sizes by Coq lemmas ([`formal`]); the instances' numbers are certified as below.
+    MachineChecked,
     /// Rigorous enclosures, and certificates that the independent checker accepts.
     Certified,
     /// Certified in part; what decides is measured in floating point.
@@ -50,6 +56,7 @@ pub enum Trust {
 impl Trust {
     pub fn name(self) -> &'static str {
         match self {
+            Trust::MachineChecked => "machine-checked",
             Trust::Certified => "certified",
             Trust::Measured => "measured",
         }
@@ -90,6 +97,8 @@ impl Finding {
 #[derive(Debug, Clone)]
 pub struct ClaimReport {
     pub claim: &'static str,
+    /// What the claim says.
+    pub statement: &'static str,
     pub instances: usize,
     /// The largest deviation over the instances.
     pub worst: Option<Float>,
@@ -115,9 +124,12 @@ pub struct TheoremReport {
     pub id: &'static str,
     pub statement: &'static str,
     pub source: &'static str,
+    pub hypotheses: &'static str,
     pub conditional: bool,
     pub trust: Trust,
     pub claims: Vec<ClaimReport>,
+    /// The certificates that the claims relied on.
+    pub evidence: Vec<Evidence>,
     pub finding: Finding,
 }
 
@@ -127,8 +139,9 @@ impl Theorem {
     /// # Errors
     /// The message of the first grid problem that is not a valid problem.
     pub fn verify(&self, digits: u32, tick: &mut dyn FnMut()) -> Result<TheoremReport, String> {
-        let mut claims: Vec<ClaimReport> =
-            self.claims.iter().map(|c| ClaimReport { claim: c.name, instances: 0, worst: None, finding: Finding::Proved }).collect();
+        let fresh = |c: &Claim| ClaimReport { claim: c.name, statement: c.statement, instances: 0, worst: None, finding: Finding::Proved };
+        let mut claims: Vec<ClaimReport> = self.claims.iter().map(fresh).collect();
+        let mut evidence = vec![];
         for file in &self.problems {
             let instance = Instance::new(file, digits, self.predict)?;
             for (claim, report) in self.claims.iter().zip(&mut claims) {
@@ -146,10 +159,11 @@ impl Theorem {
                     report.worst = Some(worst);
                 }
             }
+            evidence.extend(instance.evidence());
             tick();
         }
         let finding = claims.iter().fold(Finding::Proved, |f, c| f.worse(c.finding.clone()));
-        let Theorem { id, statement, source, conditional, trust, .. } = *self;
-        Ok(TheoremReport { id, statement, source, conditional, trust, claims, finding })
+        let Theorem { id, statement, source, hypotheses, conditional, trust, .. } = *self;
+        Ok(TheoremReport { id, statement, source, hypotheses, conditional, trust, claims, evidence, finding })
     }
 }

@@ -17,6 +17,8 @@ use super::{FeatureError, csv};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Float,
+    /// The upper half of a 32-bit float.
+    Brain,
     Signed,
     Unsigned,
 }
@@ -30,10 +32,11 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// The element of a kind letter (`f`, `i`, `u`) and width, when it is supported.
+    /// The element of a kind letter (`f`, `i`, `u`, `b` for bfloat16) and width, when it is supported.
     pub fn new(kind: char, bytes: usize, big_endian: bool) -> Option<Self> {
         let kind = match (kind, bytes) {
-            ('f', 4 | 8) => Kind::Float,
+            ('f', 2 | 4 | 8) => Kind::Float,
+            ('b', 2) => Kind::Brain,
             ('i', 1 | 2 | 4 | 8) => Kind::Signed,
             ('u', 1 | 2 | 4 | 8) => Kind::Unsigned,
             _ => return None,
@@ -60,14 +63,20 @@ impl Element {
                     *x = f64::from_be_bytes(*b);
                 }
             }
-            (_, false) => {
+            (4, false) => {
                 for (x, b) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
                     *x = f64::from(f32::from_le_bytes(*b));
                 }
             }
-            (_, true) => {
+            (4, true) => {
                 for (x, b) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
                     *x = f64::from(f32::from_be_bytes(*b));
+                }
+            }
+            (_, big_endian) => {
+                for (x, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    let bits = if big_endian { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
+                    *x = if self.kind == Kind::Brain { f64::from(f32::from_bits(u32::from(bits) << 16)) } else { half(bits) };
                 }
             }
         }
@@ -84,6 +93,18 @@ impl Element {
             _ => i64::try_from(bits).ok(),
         }
     }
+}
+
+/// An IEEE 754 number of 16 bits: sign, 5 bits of exponent, 10 of fraction.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 /// Where the bytes are.
@@ -157,7 +178,7 @@ impl Array {
 
     /// Whether its entries are floating point.
     pub fn is_float(&self) -> bool {
-        self.element.kind == Kind::Float
+        matches!(self.element.kind, Kind::Float | Kind::Brain)
     }
 
     pub(super) fn is_row_major(&self) -> bool {
@@ -170,12 +191,19 @@ impl Array {
 
     /// Machine epsilon of floating-point entries.
     pub(super) fn epsilon(&self) -> Option<f64> {
-        self.is_float().then_some(if self.element.bytes == 4 { f64::from(f32::EPSILON) } else { f64::EPSILON })
+        match (self.element.kind, self.element.bytes) {
+            (Kind::Float, 2) => Some(2f64.powi(-10)),
+            (Kind::Float, 4) => Some(f64::from(f32::EPSILON)),
+            (Kind::Float, _) => Some(f64::EPSILON),
+            (Kind::Brain, _) => Some(2f64.powi(-7)),
+            _ => None,
+        }
     }
 
     pub(super) fn type_name(&self) -> String {
         let kind = match self.element.kind {
             Kind::Float => "floating-point",
+            Kind::Brain => "brain floating-point",
             Kind::Signed => "integer",
             Kind::Unsigned => "unsigned integer",
         };
@@ -293,7 +321,7 @@ impl Array {
     /// [`FeatureError`] for other types, larger arrays, unreadable files and entries that are not finite.
     pub fn to_rows(&self) -> Result<Vec<f64>, FeatureError> {
         if !self.is_float() {
-            return Err(self.error(format!("{} entries; 32- or 64-bit floating point is demanded", self.type_name())));
+            return Err(self.error(format!("{} entries; floating point is demanded", self.type_name())));
         }
         let array = self.inflate(1 << 30)?;
         let mut values = vec![0.0; self.entries() as usize];
@@ -342,4 +370,33 @@ pub(super) fn open_archive(path: &Path) -> Result<ZipArchive<BufReader<File>>, F
     let refuse = |reason: String| FeatureError::File { path: path.display().to_string(), reason };
     let file = File::open(path).map_err(|e| refuse(e.to_string()))?;
     ZipArchive::new(BufReader::new(file)).map_err(|e| refuse(format!("not an npz file ({e})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_follows_the_standard() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333251953125),
+            (0x7bff, 65504.0),
+            (0x0001, 5.9604644775390625e-8),
+            (0x03ff, 6.097555160522461e-5),
+            (0x0400, 6.103515625e-5),
+            (0x7c00, f64::INFINITY),
+            (0xfc00, f64::NEG_INFINITY),
+        ] {
+            assert_eq!(half(bits), value, "{bits:04x}");
+        }
+        assert!(half(0x8000).is_sign_negative() && half(0x7c01).is_nan() && half(0xffff).is_nan());
+        // Every finite one is the neighbour of the next by the spacing of its binade.
+        for bits in 0..0x7bffu16 {
+            let spacing = 2f64.powi(i32::from(bits >> 10).max(1) - 25);
+            assert_eq!(half(bits + 1) - half(bits), spacing, "{bits:04x}");
+        }
+    }
 }

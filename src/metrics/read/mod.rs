@@ -100,13 +100,13 @@ impl Features {
     /// Features of a matrix in a file.
     ///
     /// # Errors
-    /// [`FeatureError`] for arrays that are not matrices of f32 or f64, and empty ones.
+    /// [`FeatureError`] for arrays that are not matrices of floating point, and empty ones.
     pub fn from_array(array: Array, layout: Layout) -> Result<Self, FeatureError> {
         let &[rows, cols] = array.shape() else {
             return Err(array.error(format!("shape {:?}, but features are a matrix", array.shape())));
         };
         let Some(epsilon) = array.epsilon() else {
-            return Err(array.error(format!("{} entries; features are 32- or 64-bit floating point", array.type_name())));
+            return Err(array.error(format!("{} entries; features are floating point", array.type_name())));
         };
         let (samples, dim) = if layout == Layout::SamplesByDim { (rows, cols) } else { (cols, rows) };
         if samples == 0 || dim == 0 {

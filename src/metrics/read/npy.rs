@@ -68,7 +68,7 @@ fn parse(text: &str) -> Result<Header, String> {
 }
 
 fn element(descr: &str) -> Result<Element, String> {
-    let refuse = || format!("dtype '{descr}'; floating point of 4 or 8 bytes, or integers, are allowed");
+    let refuse = || format!("dtype '{descr}'; floating point of 2, 4 or 8 bytes, or integers, are allowed");
     let mut chars = descr.chars();
     let big_endian = match chars.next() {
         Some('>') => true,
@@ -79,5 +79,9 @@ fn element(descr: &str) -> Result<Element, String> {
     };
     let kind = chars.next().ok_or_else(refuse)?;
     let bytes = chars.as_str().parse().map_err(|_| refuse())?;
+    if kind == 'b' {
+        // Truth values here, brain floating point in `Element::new`.
+        return Err(refuse());
+    }
     Element::new(kind, bytes, big_endian).ok_or_else(refuse)
 }

@@ -1,8 +1,8 @@
 //! Headers of safetensors files: a length, a JSON object, then the tensors' bytes.
 
-use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
+use std::{collections::HashSet, fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
 
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{
     FeatureError,
@@ -11,6 +11,46 @@ use super::{
 
 /// Longest header accepted, in bytes: a hundred thousand tensors.
 const MAX_HEADER: u64 = 16 << 20;
+
+/// One tensor's entry in the header.
+#[derive(serde::Deserialize)]
+struct Tensor {
+    dtype: String,
+    shape: Vec<u64>,
+    data_offsets: [u64; 2],
+}
+
+/// The header's tensors in order; its metadata is passed over without being stored.
+struct Header(Vec<(String, Tensor)>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tensors;
+        impl<'de> Visitor<'de> for Tensors {
+            type Value = Header;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of tensors")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut tensors = vec![];
+                let mut names = HashSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    if !names.insert(name.clone()) {
+                        return Err(A::Error::custom(format!("`{name}` is there twice")));
+                    }
+                    let tensor = map.next_value()?;
+                    tensors.push((name, tensor));
+                }
+                Ok(Header(tensors))
+            }
+        }
+        deserializer.deserialize_map(Tensors)
+    }
+}
 
 /// The tensors of a file.
 pub(super) fn open(path: &Path, file: File, length: u64) -> Result<Vec<Array>, FeatureError> {
@@ -24,24 +64,16 @@ pub(super) fn open(path: &Path, file: File, length: u64) -> Result<Vec<Array>, F
     }
     let mut text = vec![0; size as usize];
     file.read_exact_at(&mut text, 8).map_err(truncated)?;
-    let header: Value = serde_json::from_slice(&text).map_err(|e| refuse(format!("its safetensors header is malformed ({e})")))?;
-    let Value::Object(entries) = header else { return Err(refuse("its safetensors header is no JSON object".into())) };
+    let header: Header = serde_json::from_slice(&text).map_err(|e| refuse(format!("its safetensors header is malformed ({e})")))?;
     let (start, file) = (8 + size, Arc::new(file));
     let mut arrays = vec![];
-    for (name, entry) in entries {
-        if name == "__metadata__" {
-            continue;
-        }
+    for (name, Tensor { dtype, shape, data_offsets: [from, to] }) in header.0 {
         let bad = |reason: String| FeatureError::Array { path: path.display().to_string(), name: name.clone(), reason };
-        let dtype = entry["dtype"].as_str().ok_or_else(|| bad("no dtype".into()))?;
-        let numbers = |key: &str| -> Result<Vec<u64>, FeatureError> {
-            let list = entry[key].as_array().and_then(|list| list.iter().map(Value::as_u64).collect());
-            list.ok_or_else(|| bad(format!("`{key}` is not a list of sizes")))
-        };
-        let (shape, range) = (numbers("shape")?, numbers("data_offsets")?);
-        let element = match dtype {
+        let element = match dtype.as_str() {
             "F64" => Element::new('f', 8, false),
             "F32" => Element::new('f', 4, false),
+            "F16" => Element::new('f', 2, false),
+            "BF16" => Element::new('b', 2, false),
             "I64" => Element::new('i', 8, false),
             "I32" => Element::new('i', 4, false),
             "I16" => Element::new('i', 2, false),
@@ -52,9 +84,8 @@ pub(super) fn open(path: &Path, file: File, length: u64) -> Result<Vec<Array>, F
             "U8" => Element::new('u', 1, false),
             _ => None,
         };
-        // A model's file may hold half-precision tensors beside the ones asked for.
+        // A model's file may hold tensors of other types beside the ones asked for.
         let Some(element) = element else { continue };
-        let &[from, to] = &range[..] else { return Err(bad("`data_offsets` are not two".into())) };
         if from > to || to > length - start {
             return Err(bad(format!("truncated: its bytes {from} to {to} reach beyond the file")));
         }

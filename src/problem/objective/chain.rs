@@ -139,6 +139,10 @@ impl Objective {
         &self.targets
     }
 
+    pub(crate) fn relu(&self) -> bool {
+        self.relu
+    }
+
     pub(crate) fn squared(&self) -> bool {
         self.squared
     }

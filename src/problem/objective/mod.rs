@@ -9,7 +9,7 @@ pub use chain::Objective;
 pub use layout::Layout;
 pub(crate) use targets::Targets;
 
-use super::{Loss, Point, Problem, SpecError, loss::*};
+use super::{Loss, Model, Point, Problem, SpecError, loss::*};
 
 /// Why an objective could not be built or evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +77,17 @@ pub fn hessian_product(problem: &Problem, point: &Point, direction: &Point) -> R
     Ok(objective.layout().point(&out))
 }
 
+/// Beyond this temperature losses on the sphere may be small against one.
+const SMALL_LOSS: u32 = 4;
+
 fn loss(problem: &Problem, layout: &Layout, targets: &Targets) -> Result<Box<dyn LogitLoss>, ObjectiveError> {
     let (labels, k) = (targets.labels.clone(), layout.classes);
     Ok(match &problem.loss {
+        // Features of length one leave no regulariser: at a high temperature the whole objective is far below a double's spacing at one,
+        // and the focal loss keeps the accuracy of 1 − p.
+        Loss::Ce if matches!(&problem.model, Model::Sphere { temperature } if *temperature > SMALL_LOSS) => {
+            Box::new(Focal::new(labels, k, 0.0))
+        }
         Loss::Mse => Box::new(SquaredError::new(labels, k)),
         Loss::Ce => Box::new(CrossEntropy::new(labels, k, 0.0)),
         Loss::LabelSmoothing { smoothing } => Box::new(CrossEntropy::new(labels, k, smoothing.to_f64())),

@@ -12,11 +12,14 @@
 //! assert!(page.render().starts_with("<!DOCTYPE html>"));
 //! ```
 
+mod axis;
 mod heat;
 mod plot;
 
+pub use axis::Axis;
+pub(super) use heat::CELLS;
 pub use heat::HeatMap;
-pub use plot::{Axis, Mark, Plot, Series};
+pub use plot::{Mark, Plot, Series};
 
 use std::fmt::Write as _;
 
@@ -30,7 +33,7 @@ pub struct Page {
     figures: usize,
 }
 
-/// A cell of a table.
+/// A cell of a table; a first cell that is text names its row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
     Text(String),
@@ -38,6 +41,8 @@ pub enum Cell {
     Number(String),
     /// A verdict: its word and whether it is good news; never told by colour alone.
     Verdict(String, bool),
+    /// The heading of a section of the page, linked to it.
+    Section(String),
 }
 
 impl Page {
@@ -47,12 +52,26 @@ impl Page {
 
     /// Starts a section; the page lists its sections at the top.
     pub fn section(&mut self, heading: &str) {
+        if !self.headings.is_empty() {
+            self.body.push_str("</section>\n");
+        }
         self.headings.push(heading.into());
-        let _ = writeln!(self.body, "<h2 id=\"s{}\">{}</h2>", self.headings.len(), escape(heading));
+        let id = self.headings.len();
+        let _ = writeln!(self.body, "<section aria-labelledby=\"s{id}\">\n<h2 id=\"s{id}\">{}</h2>", escape(heading));
+    }
+
+    /// A heading within the section.
+    pub fn heading(&mut self, text: &str) {
+        let _ = writeln!(self.body, "<h3>{}</h3>", escape(text));
     }
 
     pub fn paragraph(&mut self, text: &str) {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+    }
+
+    /// A paragraph that must not be overlooked, such as a warning.
+    pub fn note(&mut self, text: &str) {
+        let _ = writeln!(self.body, "<p class=\"note\" role=\"note\">{}</p>", escape(text));
     }
 
     /// A table, scrolled sideways where the screen is narrow.
@@ -63,21 +82,40 @@ impl Page {
     }
 
     pub fn plot(&mut self, plot: &Plot) {
+        let id = self.next_figure();
+        let mut drawing = plot.svg(id) + &plot.legend();
+        let omitted = plot.omitted();
+        if omitted > 0 {
+            let _ = writeln!(
+                drawing,
+                "<p>Points without a place on these axes, such as zeros on a logarithmic one: {omitted}; the numbers have them.</p>"
+            );
+        }
         let (x, y) = (plot.x.label.as_str(), plot.y.label.as_str());
-        let rows: Vec<Vec<Cell>> = plot
-            .series
-            .iter()
-            .flat_map(|s| s.points.iter().map(|p| vec![Cell::Text(s.name.clone()), Cell::Number(number(p.0)), Cell::Number(number(p.1))]))
-            .collect();
-        let svg = plot.svg(self.next_figure());
-        self.figure(&plot.title, &svg, &["series", x, y], &rows);
+        let headers = ["series", if x.is_empty() { "x" } else { x }, if y.is_empty() { "y" } else { y }];
+        self.figure("curves", &plot.title, &drawing, &headers, &plot.numbers());
     }
 
     pub fn heat_map(&mut self, map: &HeatMap) {
-        let svg = map.svg(self.next_figure());
-        let (least, largest) = map.range();
-        let rows = vec![vec![Cell::Number(map.rows().to_string()), Cell::Number(number(least)), Cell::Number(number(largest))]];
-        self.figure(&map.title, &svg, &["rows", "least entry", "largest entry"], &rows);
+        self.heat_maps(&map.title, std::slice::from_ref(map));
+    }
+
+    /// Matrices side by side, in one scale of colours.
+    pub fn heat_maps(&mut self, title: &str, maps: &[HeatMap]) {
+        let scale = maps.iter().map(HeatMap::scale).fold(0.0, f64::max);
+        let mut drawing = String::from("<div class=\"maps\">\n");
+        for map in maps {
+            let id = self.next_figure();
+            let _ = write!(drawing, "<div>{}", map.svg(id, scale));
+            if maps.len() > 1 || map.title != title {
+                let _ = write!(drawing, "<p>{}</p>", escape(&map.title));
+            }
+            drawing.push_str("</div>\n");
+        }
+        drawing.push_str("</div>\n");
+        drawing.push_str(&heat::colour_bar(scale));
+        let rows: Vec<Vec<Cell>> = maps.iter().flat_map(HeatMap::numbers).collect();
+        self.figure("matrices", title, &drawing, &HeatMap::HEADERS, &rows);
     }
 
     fn next_figure(&mut self) -> usize {
@@ -85,12 +123,13 @@ impl Page {
         self.figures
     }
 
-    fn figure(&mut self, title: &str, svg: &str, headers: &[&str], rows: &[Vec<Cell>]) {
+    fn figure(&mut self, class: &str, title: &str, drawing: &str, headers: &[&str], rows: &[Vec<Cell>]) {
         let numbers = table(title, headers, rows);
+        let title = escape(title);
         let _ = writeln!(
             self.body,
-            "<figure><figcaption>{}</figcaption>\n{svg}<details><summary>Numbers</summary><div class=\"scroll\" tabindex=\"0\">{numbers}</div></details></figure>",
-            escape(title)
+            "<figure class=\"{class}\"><figcaption>{title}</figcaption>\n{drawing}<details><summary>Numbers</summary><div class=\"scroll\" role=\"region\" tabindex=\"0\" \
+             aria-label=\"Numbers: {title}\">{numbers}</div></details></figure>",
         );
     }
 
@@ -104,29 +143,56 @@ impl Page {
             }
             contents.push_str("</ul></nav>\n");
         }
+        let mut body = self.body.clone();
+        if !self.headings.is_empty() {
+            body.push_str("</section>\n");
+        }
+        // Links to sections that may come later are resolved here; text never holds control characters.
+        let mut parts = body.split(LINK);
+        let mut linked = parts.next().unwrap_or_default().to_owned();
+        for (index, part) in parts.enumerate() {
+            if index % 2 == 1 {
+                linked.push_str(part);
+                continue;
+            }
+            match self.headings.iter().position(|heading| escape(heading) == part) {
+                Some(at) => linked.push_str(&format!("<a href=\"#s{}\">{part}</a>", at + 1)),
+                None => linked.push_str(part),
+            }
+        }
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-             <p class=\"lead\">{lead}</p>\n{contents}{body}</main>\n<footer>ufm {version}</footer>\n</body>\n</html>\n",
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}{colours}</style>\n</head>\n<body>\n\
+             <a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{lead}</p>\n</header>\n\
+             {contents}<main id=\"main\">\n{linked}</main>\n<footer>ufm {version}</footer>\n</body>\n</html>\n",
             title = escape(&self.title),
             lead = escape(&self.lead),
-            body = self.body,
+            colours = heat::colours(),
             version = env!("CARGO_PKG_VERSION"),
         )
     }
 }
 
+/// Encloses the text of a link to a section until the page is rendered; `escape` lets none through.
+const LINK: char = '\u{1}';
+/// Longer texts get a column of their own breadth on narrow screens.
+const WIDE: usize = 40;
+
 fn table(caption: &str, headers: &[&str], rows: &[Vec<Cell>]) -> String {
-    let mut text = format!("<table><caption>{}</caption>\n<thead><tr>", escape(caption));
-    for header in headers {
-        let _ = write!(text, "<th scope=\"col\">{}</th>", escape(header));
+    let mut text = format!("<table><caption><span>{}</span></caption>\n<thead><tr>", escape(caption));
+    for (column, header) in headers.iter().enumerate() {
+        let class = if matches!(rows.first().and_then(|row| row.get(column)), Some(Cell::Number(_))) { " class=\"number\"" } else { "" };
+        let _ = write!(text, "<th scope=\"col\"{class}>{}</th>", escape(header));
     }
     text.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
         text.push_str("<tr>");
-        for cell in row {
+        for (column, cell) in row.iter().enumerate() {
+            let (open, close) = if column == 0 { ("<th scope=\"row\"", "th") } else { ("<td", "td") };
             let _ = match cell {
-                Cell::Text(value) => write!(text, "<td>{}</td>", escape(value)),
+                Cell::Text(value) if value.len() > WIDE => write!(text, "{open} class=\"wide\">{}</{close}>", escape(value)),
+                Cell::Text(value) => write!(text, "{open}>{}</{close}>", escape(value)),
+                Cell::Section(value) => write!(text, "{open}>{LINK}{}{LINK}</{close}>", escape(value)),
                 Cell::Number(value) => write!(text, "<td class=\"number\">{}</td>", escape(value)),
                 Cell::Verdict(value, good) => {
                     let (class, sign) = if *good { ("good", "\u{2713}") } else { ("bad", "\u{2717}") };
@@ -141,7 +207,7 @@ fn table(caption: &str, headers: &[&str], rows: &[Vec<Cell>]) -> String {
 }
 
 /// A measured number for reading: four significant digits.
-fn number(x: f64) -> String {
+pub(super) fn number(x: f64) -> String {
     let size = x.abs();
     if x == 0.0 || !x.is_finite() {
         x.to_string()
@@ -171,28 +237,5 @@ fn escape(text: &str) -> String {
     })
 }
 
-/// Colours: text at 7:1 or better on both grounds; series after Okabe and Ito, told apart by their marks and dashes too.
-const STYLE: &str = "\
-:root { --ground: #ffffff; --text: #1b1f24; --soft: #57606a; --line: #d0d7de; --good: #0b5d33; --bad: #a11226;
-  --s0: #0072b2; --s1: #b84a00; --s2: #007a5a; --s3: #a0477f; --s4: #6b5b00; --s5: #1b1f24; }
-@media (prefers-color-scheme: dark) { :root { --ground: #0f1419; --text: #e6edf3; --soft: #a8b3bf; --line: #3b444d; --good: #6fdc9c; --bad: #ff9aa5;
-  --s0: #56b4e9; --s1: #f0a050; --s2: #4fd1a5; --s3: #e79ac8; --s4: #e6d35a; --s5: #e6edf3; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.55 system-ui, sans-serif; }
-main, footer { max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
-.lead, footer { color: var(--soft); } a { color: var(--s0); }
-nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; min-width: 50%; font-size: .92rem; }
-caption { text-align: left; color: var(--soft); padding-bottom: .4rem; }
-th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
-.good { color: var(--good); white-space: nowrap; } .bad { color: var(--bad); white-space: nowrap; }
-figure { margin: 1.5rem 0; } figcaption { font-weight: 600; margin-bottom: .4rem; }
-svg { width: 100%; height: auto; max-width: 46rem; display: block; } svg.square { max-width: 24rem; }
-svg text { fill: var(--text); font: 13px system-ui, sans-serif; } svg .tick { fill: var(--soft); }
-svg .grid { stroke: var(--line); stroke-width: 1; } svg .frame { stroke: var(--soft); fill: none; }
-details { margin-top: .4rem; color: var(--soft); } summary { cursor: pointer; }
-";
+/// Text at 4.5:1 or better on both grounds, most at 7:1; series after Okabe and Ito, told apart by their marks and dashes too.
+const STYLE: &str = include_str!("style.css");

@@ -1,62 +1,8 @@
+//! Curves and points over two axes.
+
 use std::fmt::Write as _;
 
-use super::{escape, number};
-
-/// An axis: its label and whether it is logarithmic.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Axis {
-    pub label: String,
-    pub log: bool,
-}
-
-/// Values beyond this are left out, as those that are no numbers: differences of two stay finite.
-const LARGEST: f64 = 1e300;
-
-impl Axis {
-    pub fn linear(label: &str) -> Self {
-        Axis { label: label.into(), log: false }
-    }
-
-    /// Values that are not positive are left out of the drawing (the table of numbers keeps them).
-    pub fn log(label: &str) -> Self {
-        Axis { label: label.into(), log: true }
-    }
-
-    fn place(&self, value: f64) -> Option<f64> {
-        let place = if self.log { value.log10() } else { value };
-        (place.abs() <= LARGEST).then_some(place)
-    }
-
-    /// Ends of the axis and its ticks, in places.
-    fn ticks(&self, places: impl Iterator<Item = f64>) -> (f64, f64, Vec<f64>) {
-        let (least, largest) = places.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-        if least > largest {
-            return (0.0, 1.0, vec![0.0, 1.0]);
-        }
-        let spread = largest - least;
-        let step = if self.log {
-            (spread / 6.0).ceil().max(1.0)
-        } else if spread > 0.0 {
-            let power = 10f64.powf((spread / 5.0).log10().floor());
-            let steps = [1.0, 2.0, 5.0, 10.0].map(|s| s * power);
-            steps.into_iter().find(|s| spread / s <= 6.0).unwrap_or(steps[3]).max(f64::MIN_POSITIVE)
-        } else {
-            least.abs().max(1.0)
-        };
-        let (first, last) = ((least / step).floor(), (largest / step).ceil().max((least / step).floor() + 1.0));
-        let ticks = (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect();
-        (first * step, last * step, ticks)
-    }
-
-    fn text(&self, place: f64) -> String {
-        match self.log {
-            true if (-3.0..=4.0).contains(&place) => number(10f64.powf(place)),
-            true => format!("1e{place}"),
-            // Multiples of a step carry the rounding of the product.
-            false => number((place * 1e12).round() / 1e12),
-        }
-    }
-}
+use super::{Axis, Cell, escape, number};
 
 /// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +11,10 @@ pub enum Mark {
     Points,
     /// What theory predicts: dashed, without marks.
     Theory,
+    /// Rings around points of other series that deserve a look.
+    Ring,
+    /// Crosses over points of other series that do not count.
+    Cross,
 }
 
 /// Named points (x, y), in drawing order.
@@ -87,6 +37,14 @@ impl Series {
     pub fn theory(name: &str, points: Vec<(f64, f64)>) -> Self {
         Series { name: name.into(), points, mark: Mark::Theory }
     }
+
+    pub fn rings(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Ring }
+    }
+
+    pub fn crosses(name: &str, points: Vec<(f64, f64)>) -> Self {
+        Series { name: name.into(), points, mark: Mark::Cross }
+    }
 }
 
 /// Curves over two axes.
@@ -98,14 +56,18 @@ pub struct Plot {
     pub series: Vec<Series>,
 }
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 46.0;
-/// Height of a line of the legend, below the drawing.
-const LEGEND: f64 = 22.0;
+// Sizes leave room for the larger type of narrow screens.
+const WIDTH: f64 = 600.0;
+const FLOOR: f64 = 320.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 28.0;
+const TOP: f64 = 40.0;
+/// Room for a line of text below the axis.
+const LINE: f64 = 26.0;
+/// Breadth of a character of the larger type.
+const CHARACTER: f64 = 10.0;
+/// Slope of names too long to stand side by side, in degrees, its sine and cosine.
+const TILT: (f64, f64, f64) = (35.0, 0.58, 0.82);
 /// Colours of the page's style.
 const COLOURS: usize = 6;
 /// Beyond this many points marks would hide the line.
@@ -117,60 +79,93 @@ impl Plot {
         let places = |axis: &Axis, pick: fn(&(f64, f64)) -> f64| -> Vec<f64> {
             self.series.iter().flat_map(|s| &s.points).filter_map(|p| axis.place(pick(p))).collect()
         };
-        let (x0, x1, x_ticks) = self.x.ticks(places(&self.x, |p| p.0).into_iter());
-        let (y0, y1, y_ticks) = self.y.ticks(places(&self.y, |p| p.1).into_iter());
-        let (right, floor) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        let to_x = |place: f64| LEFT + (place - x0) / (x1 - x0) * (right - LEFT);
-        let to_y = |place: f64| floor - (place - y0) / (y1 - y0) * (floor - TOP);
-        let height = HEIGHT + LEGEND * self.series.len() as f64;
+        let x_axis = self.x.ticks(places(&self.x, |p| p.0).into_iter());
+        let y_axis = self.y.ticks(places(&self.y, |p| p.1).into_iter());
+        let right = WIDTH - RIGHT;
+        let to_y = |place: f64| FLOOR - (place - y_axis.first) / (y_axis.last - y_axis.first) * (FLOOR - TOP);
+        let longest = x_axis.ticks.iter().map(|t| t.text.chars().count()).max().unwrap_or(0) as f64 * CHARACTER;
+        let slot = (right - LEFT) / x_axis.ticks.len().max(1) as f64;
+        let tilted = longest > slot;
+        // Tilted names reach to the left of the first.
+        let left = if tilted { LEFT.max(longest * TILT.2 - slot / 2.0) } else { LEFT };
+        let to_x = |place: f64| left + (place - x_axis.first) / (x_axis.last - x_axis.first) * (right - left);
+        let below = if tilted { longest * TILT.1 + LINE } else { LINE };
+        let height = FLOOR + below + if self.x.label.is_empty() { 4.0 } else { LINE };
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"t{id} d{id}\">\n<title id=\"t{id}\">{}</title>\n<desc id=\"d{id}\">{}</desc>\n",
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"t{id} d{id}\">\n<title id=\"t{id}\">{}</title>\n<desc id=\"d{id}\">{}</desc>\n",
             escape(&self.title),
             escape(&self.description())
         );
-        for &tick in &x_ticks {
-            let x = to_x(tick);
-            let _ = write!(svg, "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{floor}\"/>");
-            let _ = writeln!(
-                svg,
-                "<text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                floor + 18.0,
-                self.x.text(tick)
-            );
+        for tick in &x_axis.ticks {
+            let x = to_x(tick.place);
+            let _ = write!(svg, "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{FLOOR}\"/>");
+            let y = FLOOR + 20.0;
+            let (anchor, turn) =
+                if tilted { ("end", format!(" transform=\"rotate(-{} {x:.1} {y})\"", TILT.0)) } else { ("middle", String::new()) };
+            let _ =
+                writeln!(svg, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\"{turn}>{}</text>", escape(&tick.text));
         }
-        for &tick in &y_ticks {
-            let y = to_y(tick);
-            let _ = write!(svg, "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
-            let _ = writeln!(
-                svg,
-                "<text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                LEFT - 6.0,
-                y + 4.0,
-                self.y.text(tick)
-            );
+        for tick in &y_axis.ticks {
+            let y = to_y(tick.place);
+            let _ = write!(svg, "<line class=\"grid\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
+            let (x, y) = (left - 6.0, y + 5.0);
+            let _ = writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", escape(&tick.text));
         }
-        let _ =
-            writeln!(svg, "<rect class=\"frame\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>", right - LEFT, floor - TOP);
-        let middle = (LEFT + right) / 2.0;
-        let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>", floor + 38.0, escape(&self.x.label));
-        let centre = (TOP + floor) / 2.0;
         let _ = writeln!(
             svg,
-            "<text x=\"14\" y=\"{centre}\" text-anchor=\"middle\" transform=\"rotate(-90 14 {centre})\">{}</text>",
-            escape(&self.y.label)
+            "<rect class=\"frame\" x=\"{left:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+            right - left,
+            FLOOR - TOP
         );
+        let middle = (left + right) / 2.0;
+        let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", height - 6.0, escape(&self.x.label));
+        let _ = writeln!(svg, "<text x=\"4\" y=\"18\">{}</text>", escape(&self.y.label));
         for (i, series) in self.series.iter().enumerate() {
             let at: Vec<(f64, f64)> =
                 series.points.iter().filter_map(|p| Some((to_x(self.x.place(p.0)?), to_y(self.y.place(p.1)?)))).collect();
-            let style = Style::new(i, series.mark);
-            style.draw(&mut svg, &at);
-            let y = HEIGHT + LEGEND * i as f64 + 10.0;
-            let sample = if series.mark == Mark::Points { vec![(LEFT + 16.0, y)] } else { vec![(LEFT, y), (LEFT + 32.0, y)] };
-            style.draw(&mut svg, &sample);
-            let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\">{}</text>", LEFT + 42.0, y + 4.0, escape(&series.name));
+            Style::new(i, series.mark).draw(&mut svg, &at);
+        }
+        for (at, text) in &self.x.markers {
+            let Some(x) = self.x.place(*at).map(to_x) else { continue };
+            let (anchor, text_x) = if x > middle { ("end", x - 6.0) } else { ("start", x + 6.0) };
+            let _ = write!(svg, "<line class=\"marker\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{FLOOR}\"/>");
+            let _ = writeln!(svg, "<text x=\"{text_x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", TOP + 18.0, escape(text));
+        }
+        for (at, text) in &self.y.markers {
+            let Some(y) = self.y.place(*at).map(to_y) else { continue };
+            let _ = write!(svg, "<line class=\"marker\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
+            let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", right - 6.0, y - 6.0, escape(text));
         }
         svg.push_str("</svg>\n");
         svg
+    }
+
+    /// The series with samples of their lines and marks.
+    pub(super) fn legend(&self) -> String {
+        let mut text = String::from("<ul class=\"legend\">\n");
+        // A series without points keeps its colour for other plots of the page.
+        for (i, series) in self.series.iter().enumerate().filter(|(_, s)| !s.points.is_empty()) {
+            text.push_str("<li><svg viewBox=\"0 0 36 12\" aria-hidden=\"true\">");
+            let style = Style::new(i, series.mark);
+            style.line(&mut text, &[(0.0, 6.0), (36.0, 6.0)]);
+            style.marks(&mut text, &[(18.0, 6.0)]);
+            let _ = writeln!(text, "</svg>{}</li>", escape(&series.name));
+        }
+        text.push_str("</ul>\n");
+        text
+    }
+
+    /// Points that have no place on the axes.
+    pub(super) fn omitted(&self) -> usize {
+        let placed = |p: &&(f64, f64)| self.x.place(p.0).is_some() && self.y.place(p.1).is_some();
+        self.series.iter().flat_map(|s| &s.points).filter(|p| !placed(p)).count()
+    }
+
+    /// All points, the text alternative in full.
+    pub(super) fn numbers(&self) -> Vec<Vec<Cell>> {
+        let point =
+            |s: &Series, p: &(f64, f64)| vec![Cell::Text(s.name.clone()), Cell::Number(self.x.text(p.0)), Cell::Number(self.y.text(p.1))];
+        self.series.iter().flat_map(|s| s.points.iter().map(|p| point(s, p)).collect::<Vec<_>>()).collect()
     }
 
     /// The drawing in words: ends of every series.
@@ -183,12 +178,15 @@ impl Plot {
                     " {}: from {} at {} to {} at {}, {} points.",
                     series.name,
                     number(first.1),
-                    number(first.0),
+                    self.x.text(first.0),
                     number(last.1),
-                    number(last.0),
+                    self.x.text(last.0),
                     series.points.len()
                 );
             }
+        }
+        for (axis, (at, marker)) in [&self.x, &self.y].into_iter().flat_map(|axis| axis.markers.iter().map(move |m| (axis, m))) {
+            let _ = write!(text, " {marker}: {}.", axis.text(*at));
         }
         text
     }
@@ -205,34 +203,54 @@ impl Style {
         Style { index, mark }
     }
 
+    fn colour(&self) -> String {
+        format!("var(--s{})", self.index % COLOURS)
+    }
+
     fn draw(&self, svg: &mut String, at: &[(f64, f64)]) {
-        let colour = format!("var(--s{})", self.index % COLOURS);
-        let dash = if self.mark == Mark::Theory { DASHES[1] } else { DASHES[self.index / COLOURS % DASHES.len()] };
-        if self.mark != Mark::Points && at.len() > 1 {
-            let path: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let _ = writeln!(
-                svg,
-                "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
-                path.join(" ")
-            );
+        self.line(svg, at);
+        if self.mark != Mark::Line || at.len() <= MARKED {
+            self.marks(svg, at);
         }
-        if self.mark == Mark::Points || (self.mark == Mark::Line && at.len() <= MARKED) {
-            for &(x, y) in at {
-                let _ = match self.index % 3 {
-                    0 => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"),
-                    1 => writeln!(svg, "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6.4\" height=\"6.4\" fill=\"{colour}\"/>", x - 3.2, y - 3.2),
-                    _ => writeln!(
-                        svg,
-                        "<polygon points=\"{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}\" fill=\"{colour}\"/>",
-                        x,
-                        y - 4.4,
-                        x - 4.0,
-                        y + 3.2,
-                        x + 4.0,
-                        y + 3.2
-                    ),
-                };
-            }
+    }
+
+    fn line(&self, svg: &mut String, at: &[(f64, f64)]) {
+        if !matches!(self.mark, Mark::Line | Mark::Theory) || at.len() < 2 {
+            return;
+        }
+        let dash = if self.mark == Mark::Theory { DASHES[1] } else { DASHES[self.index / COLOURS % DASHES.len()] };
+        let dash = if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
+        let path: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let _ = writeln!(svg, "<polyline class=\"curve\" points=\"{}\" stroke=\"{}\"{dash}/>", path.join(" "), self.colour());
+    }
+
+    fn marks(&self, svg: &mut String, at: &[(f64, f64)]) {
+        if self.mark == Mark::Theory {
+            return;
+        }
+        let colour = self.colour();
+        for &(x, y) in at {
+            let _ = match (self.mark, self.index % 3) {
+                (Mark::Ring, _) => {
+                    writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>")
+                }
+                (Mark::Cross, _) => {
+                    let (left, top) = (x - 5.0, y - 5.0);
+                    writeln!(svg, "<path d=\"M{left:.1} {top:.1}l10 10m0 -10l-10 10\" stroke=\"var(--text)\" stroke-width=\"1.5\"/>")
+                }
+                (_, 0) => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"),
+                (_, 1) => writeln!(svg, "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6.4\" height=\"6.4\" fill=\"{colour}\"/>", x - 3.2, y - 3.2),
+                _ => writeln!(
+                    svg,
+                    "<polygon points=\"{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}\" fill=\"{colour}\"/>",
+                    x,
+                    y - 4.4,
+                    x - 4.0,
+                    y + 3.2,
+                    x + 4.0,
+                    y + 3.2
+                ),
+            };
         }
     }
 }

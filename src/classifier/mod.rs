@@ -1,5 +1,9 @@
 //! The least-squares classifier of given features: the ridge minimiser, for continual learning.
 
+mod incremental;
+
+pub use incremental::{IncrementalOptions, Initialisation, Trial, class_incremental};
+
 use faer::{
     Mat, MatRef, Par,
     dyn_stack::{MemBuffer, MemStack},
@@ -47,6 +51,8 @@ pub enum ClassifierError {
     NotFinite(usize, usize),
     #[error("lambda must be positive and within the range of normal doubles")]
     Lambda,
+    #[error("{tasks} tasks, but {classes} classes can arrive in 2 to {classes} tasks")]
+    Tasks { tasks: usize, classes: usize },
     #[error("features without samples or without dimensions")]
     Shape,
     #[error("the normal equations are not positive definite in double precision: lambda is too small for features of this size")]
