@@ -1,4 +1,5 @@
-//! Times of high-precision products: `product_times SIZE BITS THREADS ROUNDS` prints one JSON line (see benches/flint).
+//! Times of high-precision products: `product_times SIZE BITS THREADS ROUNDS [SCHEME]` prints one JSON line (see benches/flint).
+//! Schemes are 1, direct, 2, slices, 3, residues; without one the library chooses.
 //!
 //! Entries are signed integers of BITS random bits over 2^BITS, by splitmix64, so that another program can make the same. Before
 //! anything is timed, sampled entries are compared with exact sums.
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use faer::Mat;
 use rug::{Float, Integer, integer::Order};
-use ufm::linalg::product::{Enclosed, ProductOptions, product_with};
+use ufm::linalg::product::{Enclosed, ProductOptions, Scheme, product_with};
 
 /// Word `index` of the stream of `seed`.
 fn splitmix64(seed: u64, index: u64) -> u64 {
@@ -33,20 +34,28 @@ fn verify(a: &Mat<Float>, b: &Mat<Float>, c: &Enclosed, bits: u32) {
     for q in (0..n * n).step_by((n * n / 100).max(1)) {
         let (i, j) = (q % n, q / n);
         let exact = Float::with_val(2 * bits + 64, Float::dot((0..n).map(|t| (&a[(i, t)], &b[(t, j)]))));
-        let error = (exact - &c.mid[(i, j)]).abs();
-        assert!(error <= c.rad[(i, j)], "entry ({i}, {j})");
+        let error = (exact - &*c.mid[(i, j)].borrow()).abs();
+        assert!(error <= c.rad[(i, j)].to_float(), "entry ({i}, {j})");
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = std::env::args().skip(1).map(|x| x.parse()).collect::<Result<Vec<u32>, _>>()?;
-    let &[n, bits, threads, rounds] = args.as_slice() else {
-        return Err("usage: product_times SIZE BITS THREADS ROUNDS".into());
+    let (&[n, bits, threads, rounds], scheme) = match args.as_slice() {
+        [first @ .., scheme] if first.len() == 4 => (first.try_into()?, Some(*scheme)),
+        all => (all.try_into().map_err(|_| "usage: product_times SIZE BITS THREADS ROUNDS [SCHEME]")?, None),
+    };
+    let scheme = match scheme {
+        None => None,
+        Some(1) => Some(Scheme::Direct),
+        Some(2) => Some(Scheme::Slices),
+        Some(3) => Some(Scheme::Residues),
+        Some(other) => return Err(format!("scheme {other}: 1, 2 or 3").into()),
     };
     rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
     let n = n as usize;
     let (a, b) = (random(n, bits, 1), random(n, bits, 2));
-    let options = ProductOptions { parallel: threads > 1, ..ProductOptions::new(bits) };
+    let options = ProductOptions { scheme, parallel: threads > 1, ..ProductOptions::new(bits) };
     let mut c = product_with(a.as_ref(), b.as_ref(), &options);
     verify(&a, &b, &c, bits);
     // The old result is freed inside the clock, as by the peer.
@@ -57,8 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             start.elapsed().as_secs_f64()
         })
         .collect();
-    let corner = [0, n - 1].map(|q| c.mid[(q, q)].to_integer_exp().map(|(m, e)| (m.to_string_radix(16), e)));
-    let radius = c.rad[(n - 1, n - 1)].to_f64_exp();
+    let corner = [0, n - 1].map(|q| c.mid[(q, q)].borrow().to_integer_exp().map(|(m, e)| (m.to_string_radix(16), e)));
+    let radius = c.rad[(n - 1, n - 1)].to_float().to_f64_exp();
     println!("{}", serde_json::json!({ "seconds": times, "corner": corner, "radius": radius }));
     Ok(())
 }

@@ -29,6 +29,6 @@ pub fn multiply<const P: u32>(a: MatRef<'_, Mp<P>>, b: MatRef<'_, Mp<P>>) -> Mat
     let result = product(a, b, P);
     Mat::from_fn(a.nrows(), b.ncols(), |i, j| {
         let known = result.rad[(i, j)].is_finite();
-        if known { Mp::from(&result.mid[(i, j)]) } else { Mp::from(f64::NAN) }
+        if known { Mp::from(&*result.mid[(i, j)].borrow()) } else { Mp::from(f64::NAN) }
     })
 }

@@ -58,7 +58,7 @@ impl BallMatrix {
     }
 
     fn from_enclosed(enclosed: Enclosed, prec: u32) -> BallMatrix {
-        BallMatrix { mid: enclosed.mid, rad: enclosed.rad, prec }
+        BallMatrix { rad: enclosed.radii(), mid: enclosed.into_floats(), prec }
     }
 
     /// Each entry rounded to nearest.

@@ -28,7 +28,7 @@ use super::{
     bound::{Bound, Norms},
     size_bits,
 };
-use crate::linalg::product::{RADIUS_BITS, product};
+use crate::linalg::product::{Enclosed, RADIUS_BITS, product};
 
 /// T from the product with a basis: d, the other entries, R, and a bound on the error of T.
 pub(super) struct Projection {
@@ -54,18 +54,19 @@ const ROUNDING_BITS: i32 = 3;
 /// Computes T at `prec` bits from a symmetric `a`, for the basis in the columns of `x`.
 pub(super) fn project(a: &Mat<Float>, x: &Mat<Float>, prec: u32) -> Projection {
     let n = a.nrows();
-    let image = product(a.as_ref(), x.as_ref(), prec);
-    let gram = product(x.transpose(), x.as_ref(), prec);
-    let quotient = product(x.transpose(), image.mid.as_ref(), prec);
+    let parts = |product: Enclosed| (product.radii(), product.into_floats());
+    let (image_error, image) = parts(product(a.as_ref(), x.as_ref(), prec));
+    let (gram_error, gram) = parts(product(x.transpose(), x.as_ref(), prec));
+    let (quotient_error, quotient) = parts(product(x.transpose(), image.as_ref(), prec));
 
     // Exact while 1/2 <= g_ii <= 2; otherwise r > 1/4 and nothing is claimed.
     let defect = Mat::from_fn(n, n, |i, j| {
-        let mut entry = gram.mid[(i.max(j), i.min(j))].clone();
+        let mut entry = gram[(i.max(j), i.min(j))].clone();
         entry.neg_assign();
         if i == j { entry + 1 } else { entry }
     });
-    let s = |i, j| (Float::with_val(prec, &quotient.mid[(i, j)] + &quotient.mid[(j, i)])) >> 1u32;
-    let diagonal: Vec<&Float> = (0..n).map(|i| &quotient.mid[(i, i)]).collect();
+    let s = |i, j| (Float::with_val(prec, &quotient[(i, j)] + &quotient[(j, i)])) >> 1u32;
+    let diagonal: Vec<&Float> = (0..n).map(|i| &quotient[(i, i)]).collect();
     let mut coupling = Mat::from_fn(n, n, |_, _| Float::new(prec));
     let mut values = Vec::with_capacity(n);
     for j in 0..n {
@@ -82,14 +83,14 @@ pub(super) fn project(a: &Mat<Float>, x: &Mat<Float>, prec: u32) -> Projection {
     let off = Norms::of(off_diagonal.as_ref());
     let largest = diagonal.iter().map(|d| Bound::of(d)).fold(Bound::zero(), Bound::max);
     // Twice: the lower triangle stands for both.
-    let gram_error = Norms::of(gram.rad.as_ref()).frobenius.scaled(1);
+    let gram_error = Norms::of(gram_error.as_ref()).frobenius.scaled(1);
     let defect_norms = Norms::of(defect.as_ref());
     let r = defect_norms.clone().two().plus(&gram_error);
     let error = if r <= Bound::power(-2) {
         let rounded = |e: i32, x: Bound| x.scaled(ROUNDING_BITS - e);
         let root = size_bits(n).div_ceil(2) as i32;
         // ‖X‖ <= (1 + r)^½ <= 2.
-        let product_error = Norms::of(quotient.rad.as_ref()).frobenius.plus(&Norms::of(image.rad.as_ref()).frobenius.scaled(1));
+        let product_error = Norms::of(quotient_error.as_ref()).frobenius.plus(&Norms::of(image_error.as_ref()).frobenius.scaled(1));
         let magnitude = largest.clone().scaled(root).plus(&off.frobenius).plus(&defect_norms.frobenius.times(&largest));
         let off = off.two();
         let square = r.clone().times(&r).times(&Bound::of_f64(1.5)).times(&largest.clone().plus(&off));

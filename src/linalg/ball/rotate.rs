@@ -51,7 +51,7 @@ pub(super) fn improved(x: &Mat<Float>, p: &Projection) -> Mat<Float> {
     let size = correction.col_iter().flat_map(|c| c.iter()).filter_map(Float::get_exp).max().unwrap_or(i32::MIN);
     let needed = (prec as i32).saturating_add(size).saturating_add(GUARD_BITS).max(LEAST_PRECISION as i32).min(prec as i32) as u32;
     let at = |a: &Mat<Float>, bits: u32| Mat::from_fn(n, n, |i, j| Float::with_val(bits, &a[(i, j)]));
-    let change = product(at(x, needed).as_ref(), at(&correction, needed).as_ref(), needed).mid;
+    let change = product(at(x, needed).as_ref(), at(&correction, needed).as_ref(), needed).into_floats();
     let mut x = Mat::from_fn(n, n, |i, j| Float::with_val(prec, &x[(i, j)] + &change[(i, j)]));
     for cluster in unresolved(p) {
         rotate(&mut x, p, &cluster);
@@ -98,12 +98,12 @@ fn rotate(x: &mut Mat<Float>, p: &Projection, cluster: &[usize]) {
     while right < prec {
         right *= 2;
         let bits = right.min(prec) + size_bits(m);
-        let gram = product(q.transpose(), q.as_ref(), bits).mid;
+        let gram = product(q.transpose(), q.as_ref(), bits).into_floats();
         let step = Mat::from_fn(m, m, |i, j| (Float::with_val(bits, if i == j { 3 } else { 0 }) - &gram[(i, j)]) >> 1u32);
-        q = product(q.as_ref(), step.as_ref(), bits).mid;
+        q = product(q.as_ref(), step.as_ref(), bits).into_floats();
     }
     let columns = Mat::from_fn(x.nrows(), m, |i, j| x[(i, cluster[j])].clone());
-    let turned = product(columns.as_ref(), q.as_ref(), prec).mid;
+    let turned = product(columns.as_ref(), q.as_ref(), prec).into_floats();
     for (j, &column) in cluster.iter().enumerate() {
         for i in 0..x.nrows() {
             x[(i, column)] = turned[(i, j)].clone();

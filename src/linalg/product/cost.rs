@@ -8,17 +8,17 @@ pub(super) fn product(m: usize, k: usize, n: usize) -> f64 {
 
 /// Digits of the entries of a matrix.
 pub(super) fn digits(entries: usize, count: usize) -> f64 {
-    entries as f64 * (20.0 + 1.8 * count as f64)
+    entries as f64 * (12.0 + 1.5 * count as f64)
 }
 
 /// Digits summed and rounded to the entries of the result.
 pub(super) fn sums(entries: usize, count: usize) -> f64 {
-    entries as f64 * (90.0 + 2.0 * count as f64)
+    entries as f64 * (60.0 + 2.0 * count as f64)
 }
 
 /// Writing, reducing and reading residues.
 pub(super) fn passes(values: usize) -> f64 {
-    0.3 * values as f64
+    0.9 * values as f64
 }
 
 /// Tables of h moduli with `count` digits in all.

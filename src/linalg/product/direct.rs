@@ -4,7 +4,7 @@ use faer::MatRef;
 use rug::{Float, float::Round};
 
 use super::{
-    AsFloat,
+    AsFloat, Midpoint,
     entry::{Bound, Limbs, round},
     scale::Heads,
 };
@@ -29,17 +29,18 @@ impl<'a, A: AsFloat, B: AsFloat> Direct<'a, A, B> {
     }
 
     /// Entry (i, j), which meets neither a NaN nor an infinity, and its bound; `None` beyond the largest exponent.
-    pub fn entry(&self, i: usize, j: usize) -> Option<(Float, Bound)> {
+    pub fn entry(&self, i: usize, j: usize) -> Option<(Midpoint, Bound)> {
         let (ea, eb) = self.heads;
         let exponent = |t: usize| Some(ea.exponent(i, t)? + eb.exponent(t, j)?);
         let terms = (0..self.a.ncols()).filter_map(|t| Some((t, exponent(t)?)));
         if self.tame {
             let pairs = terms.map(|(t, _)| (self.a[(i, t)].as_float(), self.b[(t, j)].as_float()));
-            return Some(self.sum(pairs));
+            let (sum, bound) = self.sum(pairs);
+            return Some((Midpoint::from_float(sum), bound));
         }
         // mpfr_dot is not for products out of range: take 2^top out, and bound the products below 2^(top − FAR).
         let Some(top) = terms.clone().map(|(_, e)| e).max() else {
-            return Some((Float::new(self.prec), Bound::ZERO));
+            return Some((Midpoint::zero(self.prec), Bound::ZERO));
         };
         let (mut near, mut far) = (vec![], 0);
         for (t, e) in terms {
@@ -52,7 +53,7 @@ impl<'a, A: AsFloat, B: AsFloat> Direct<'a, A, B> {
             }
         }
         let (sum, bound) = self.sum(near.iter().map(|(x, y)| (x, y)));
-        let mut placed = Some((Float::new(self.prec), None));
+        let mut placed = Some((Midpoint::zero(self.prec), None));
         sum.limbs(|limbs, negative, low| placed = round(limbs, negative, low + top, self.prec));
         let (mid, lost) = placed?;
         let lost = lost.map_or(Bound::ZERO, |e| Bound::new(1, e));

@@ -2,10 +2,13 @@
 
 use rug::{
     Float, Integer,
-    float::{exp_max, exp_min},
+    float::{Special, exp_max, exp_min},
 };
 
-use super::RADIUS_BITS;
+use super::{
+    RADIUS_BITS,
+    enclosed::{Midpoint, SHORT_BITS},
+};
 
 /// A number `±L · 2^low` with the integer L given by 64-bit limbs, the least first.
 pub(super) trait Limbs: Send + Sync {
@@ -39,24 +42,69 @@ pub(super) fn window(limbs: &[u64], at: i64) -> u64 {
     limb(word) >> offset | limb(word + 1) << 1 << (63 - offset)
 }
 
-/// Number of balanced digits of `bits` bits for integers |x| < 2^width: one more bit than `width`, see [`digits`].
+/// Number of balanced digits of `bits` bits for integers |x| < 2^width: one more bit than `width`, see [`Digits::cut`].
 pub(super) fn digit_count(width: u64, bits: u32) -> usize {
     (width / u64::from(bits)) as usize + 1
 }
 
-/// Balanced digits of x = ±⌊L 2^shift⌋, |x| < 2^(bits · count − 1): x = Σ_d digit_d 2^(bits·d) with |digit_d| <= 2^(bits−1).
-///
-/// The raw digit v in [0, 2^bits] (with the carry) becomes v − c 2^bits in [−2^(bits−1), 2^(bits−1)) with c = ⌊(v + 2^(bits−1)) / 2^bits⌋.
-/// The top raw digit is below 2^(bits−1), so with a carry it is at most 2^(bits−1), and passes none on.
-#[inline]
-pub(super) fn digits(limbs: &[u64], negative: bool, shift: i64, bits: u32, count: usize, mut put: impl FnMut(usize, f64)) {
-    let (mask, half) = ((1u64 << bits) - 1, 1u64 << (bits - 1));
-    let sign = if negative { -1.0 } else { 1.0 };
-    let mut carry = 0;
-    for d in 0..count {
-        let raw = (window(limbs, i64::from(bits) * d as i64 - shift) & mask) + carry;
-        carry = if d + 1 < count { (raw + half) >> bits } else { 0 };
-        put(d, sign * (raw as i64 - (carry << bits) as i64) as f64);
+/// Balanced digits of integers x = ±⌊L 2^shift⌋, |x| < 2^(bits · count − 1): x = Σ_d digit_d 2^(bits·d) with |digit_d| <= 2^(bits−1).
+#[derive(Clone, Copy)]
+pub(super) struct Digits {
+    pub bits: u32,
+    pub count: usize,
+    /// Σ_d 2^(bits·d + bits − 1), where it plus any |x| is below 2^128.
+    offset: Option<u128>,
+}
+
+impl Digits {
+    pub fn new(bits: u32, count: usize) -> Self {
+        let fits = bits as usize * count < 128;
+        let offset = || (0..count).fold(0, |sum, d| sum | 1u128 << (bits as usize * (d + 1) - 1));
+        Digits { bits, count, offset: fits.then(offset) }
+    }
+
+    /// Calls `put(d, digit_d)` for every d.
+    #[inline]
+    pub fn cut(self, limbs: &[u64], negative: bool, shift: i64, put: impl FnMut(usize, f64)) {
+        match (self.offset, limbs) {
+            (Some(offset), &[low, high]) => self.cut_short(u128::from(high) << 64 | u128::from(low), negative, shift, offset, put),
+            (Some(offset), &[low]) => self.cut_short(u128::from(low), negative, shift, offset, put),
+            _ => self.cut_long(limbs, negative, shift, put),
+        }
+    }
+
+    /// With u_d the digits in [0, 2^bits) of |x| + Σ_d 2^(bits−1) 2^(bits·d), |x| = Σ_d (u_d − 2^(bits−1)) 2^(bits·d). Only the top one may be
+    /// 2^bits: the sum is below 2^(bits·count − 1) + 2^(bits·count − 1) + 2^(bits·(count − 1)).
+    #[inline]
+    fn cut_short(self, l: u128, negative: bool, shift: i64, offset: u128, mut put: impl FnMut(usize, f64)) {
+        let x = match shift {
+            0..128 => l << shift,
+            -127..0 => l >> -shift,
+            _ => 0,
+        };
+        let sum = x + offset;
+        let (mask, half) = ((1u64 << self.bits) - 1, 1i64 << (self.bits - 1));
+        let sign = if negative { -1.0 } else { 1.0 };
+        let last = self.count - 1;
+        for d in 0..last {
+            put(d, sign * (((sum >> (self.bits as usize * d)) as u64 & mask) as i64 - half) as f64);
+        }
+        put(last, sign * ((sum >> (self.bits as usize * last)) as i64 - half) as f64);
+    }
+
+    /// The raw digit v in [0, 2^bits] (with the carry) becomes v − c 2^bits in [−2^(bits−1), 2^(bits−1)) with c = ⌊(v + 2^(bits−1)) / 2^bits⌋.
+    /// The top raw digit is below 2^(bits−1), so with a carry it is at most 2^(bits−1), and passes none on.
+    #[inline]
+    fn cut_long(self, limbs: &[u64], negative: bool, shift: i64, mut put: impl FnMut(usize, f64)) {
+        let (bits, count) = (self.bits, self.count);
+        let (mask, half) = ((1u64 << bits) - 1, 1u64 << (bits - 1));
+        let sign = if negative { -1.0 } else { 1.0 };
+        let mut carry = 0;
+        for d in 0..count {
+            let raw = (window(limbs, i64::from(bits) * d as i64 - shift) & mask) + carry;
+            carry = if d + 1 < count { (raw + half) >> bits } else { 0 };
+            put(d, sign * (raw as i64 - (carry << bits) as i64) as f64);
+        }
     }
 }
 
@@ -68,57 +116,61 @@ pub(super) fn bit_length(limbs: &[u64]) -> i64 {
 /// `±limbs · 2^low` rounded to nearest, and e when the result is off by at most 2^e (`None`: exact).
 ///
 /// Beyond the largest exponent the answer is `None`; below the least one it is zero with the bound 2^(exponent of the value).
-pub(super) fn round(limbs: &[u64], negative: bool, low: i64, prec: u32) -> Option<(Float, Option<i64>)> {
-    let mut float = Float::new(prec);
+pub(super) fn round(limbs: &[u64], negative: bool, low: i64, prec: u32) -> Option<(Midpoint, Option<i64>)> {
     let length = bit_length(limbs);
     if length == 0 {
-        return Some((float, None));
+        return Some((Midpoint::zero(prec), None));
     }
-    let count = (prec as usize).div_ceil(64);
-    let spare = 64 * count as u32 - prec;
     let bottom = length - i64::from(prec); // lowest bit kept
     let mut exp = low + length;
     let inexact = bottom > 0 && {
         let (word, offset) = ((bottom >> 6) as usize, bottom & 63);
         limbs[word] & ((1u64 << offset) - 1) != 0 || limbs[..word].iter().any(|&l| l != 0)
     };
-    let mut carry = bottom > 0 && window(limbs, bottom - 1) & 1 == 1;
+    let carry = bottom > 0 && window(limbs, bottom - 1) & 1 == 1;
     let error = inexact.then_some(exp - i64::from(prec) - 1);
-    let limb = |r: usize| {
-        let limb = window(limbs, length - 64 * (count - r) as i64);
-        if r == 0 { limb >> spare << spare } else { limb }
+    let short = prec <= SHORT_BITS;
+    let (mut significand, mut long) = (0, vec![]);
+    let over = if short {
+        // The upper `prec` bits of 128, and one more in the lowest of them.
+        let spare = SHORT_BITS - prec;
+        let kept = (u128::from(window(limbs, length - 64)) << 64 | u128::from(window(limbs, length - 128))) >> spare << spare;
+        let (sum, over) = kept.overflowing_add(u128::from(carry) << spare);
+        significand = sum;
+        over
+    } else {
+        let count = (prec as usize).div_ceil(64);
+        let spare = 64 * count as u32 - prec;
+        let (mut carry, mut unit) = (carry, 1u64 << spare);
+        long = (0..count).map(|r| window(limbs, length - 64 * (count - r) as i64)).collect();
+        long[0] = long[0] >> spare << spare;
+        for limb in &mut long {
+            if !carry {
+                break;
+            }
+            (*limb, carry) = limb.overflowing_add(unit);
+            unit = 1;
+        }
+        carry
     };
     // A carry out of an all-ones significand gives 2^prec.
-    let full = carry && limb(0) | ((1u64 << spare) - 1) == u64::MAX && (1..count).all(|r| limb(r) == u64::MAX);
-    exp += i64::from(full);
+    exp += i64::from(over);
     if exp > i64::from(exp_max()) {
         return None;
     }
     if exp < i64::from(exp_min()) {
-        return Some((float, Some(exp)));
+        return Some((Midpoint::zero(prec), Some(exp)));
     }
-    let mut unit = 1u64 << spare;
-    // SAFETY: `Float::new(prec)` owns ⌈prec/64⌉ limbs. All are written: the top bit of the last is set, the `spare` low bits of the
-    // first are zero and the exponent is in range, which is what MPFR asks of a regular number ("Internals" of its manual).
-    unsafe {
-        let raw = float.as_raw_mut();
-        let data = (*raw).d.as_ptr();
-        for r in 0..count {
-            let value = if full {
-                if r + 1 == count { 1 << 63 } else { 0 }
-            } else if carry {
-                let (sum, over) = limb(r).overflowing_add(unit);
-                (carry, unit) = (over, 1);
-                sum
-            } else {
-                limb(r)
-            };
-            data.add(r).write(value);
+    const TOP: u64 = 1 << 63;
+    let mid = if short {
+        Midpoint::short(if over { u128::from(TOP) << 64 } else { significand }, negative, exp as i32, prec)
+    } else {
+        if over {
+            long.last_mut().into_iter().for_each(|l| *l = TOP);
         }
-        (*raw).exp = exp as _;
-        (*raw).sign = if negative { -1 } else { 1 };
-    }
-    Some((float, error))
+        Midpoint::long(&long, negative, exp as i32, prec)
+    };
+    Some((mid, error))
 }
 
 /// An upper bound `m · 2^e` with m < 2^53; sums and products round up.
@@ -170,14 +222,11 @@ impl Bound {
     }
 
     pub fn to_float(self) -> Float {
-        if self.m == 0 {
-            return Float::new(RADIUS_BITS);
-        }
         match round(&[self.m], false, self.e, RADIUS_BITS) {
-            Some((float, None)) => float,
-            // Underflow: the least positive number. (m <= 2^53 is exact.)
+            // (m <= 2^53 is exact.)
+            Some((float, None)) => float.into_float(),
             Some((_, Some(_))) => least_positive(),
-            None => infinite(),
+            None => Float::with_val(RADIUS_BITS, Special::Infinity),
         }
     }
 }
@@ -188,6 +237,75 @@ fn least_positive() -> Float {
     least
 }
 
-pub(super) fn infinite() -> Float {
-    Float::with_val(RADIUS_BITS, f64::INFINITY)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rug::{Rational, integer::Order};
+
+    /// Limbs with long runs of ones and zeros, where carries travel.
+    fn patterns() -> Vec<Vec<u64>> {
+        let words = [0, 1, u64::MAX, 1 << 63, u64::MAX << 1, 0x0123_4567_89ab_cdef, (1 << 53) - 1];
+        let mut out: Vec<Vec<u64>> = vec![];
+        for a in words {
+            out.push(vec![a]);
+            for b in words {
+                out.push(vec![a, b]);
+                out.extend(words.map(|c| vec![a, b, c]));
+                out.push(vec![a, b, u64::MAX, u64::MAX]);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn rounding_is_nearest_at_every_precision() {
+        for limbs in patterns() {
+            let exact = Integer::from_digits(&limbs, Order::Lsf);
+            for prec in [1, 2, 52, 53, 63, 64, 65, 106, 127, 128, 129, 191, 192, 193, 300] {
+                for negative in [false, true] {
+                    let (mid, error) = round(&limbs, negative, -70, prec).expect("within range");
+                    let mid = mid.to_float();
+                    assert_eq!(mid.prec(), prec);
+                    let exact = Rational::from(if negative { Integer::from(-&exact) } else { exact.clone() }) >> 70;
+                    let off = (mid.to_rational().expect("finite") - &exact).abs();
+                    let power = |e: i64| {
+                        let one = Rational::from(1);
+                        if e >= 0 { one << e as u32 } else { one >> e.unsigned_abs() as u32 }
+                    };
+                    assert!(error.map_or(off == 0, |e| off != 0 && off <= power(e)), "{limbs:x?} {prec}");
+                    let nearest = Float::with_val(prec, &exact);
+                    assert!(off <= (Rational::from(nearest.to_rational().expect("finite") - &exact)).abs(), "{limbs:x?} {prec}");
+                }
+            }
+        }
+    }
+
+    /// Σ digit 2^(bits·d) is the integer, and digits are balanced, whether or not 128 bits suffice.
+    #[test]
+    fn digits_make_up_the_integer() {
+        for limbs in patterns() {
+            let length = bit_length(&limbs);
+            for bits in [2u32, 5, 21, 22, 23, 30] {
+                for shift in [-200i64, -127, -100, -64, -63, -1, 0, 1, 20] {
+                    let width = (length + shift).max(0) as u64;
+                    if length + shift > 400 || shift > 0 && length > 90 {
+                        continue;
+                    }
+                    let count = digit_count(width, bits);
+                    let l = Integer::from_digits(&limbs, Order::Lsf);
+                    let exact = if shift >= 0 { l << shift as u32 } else { l >> shift.unsigned_abs() as u32 };
+                    for negative in [false, true] {
+                        let (mut sum, mut calls) = (Integer::new(), 0);
+                        Digits::new(bits, count).cut(&limbs, negative, shift, |d, v| {
+                            assert!(v.abs() <= 2f64.powi(bits as i32 - 1) && v.fract() == 0.0);
+                            sum += Integer::from(v as i64) << (bits * d as u32);
+                            calls += 1;
+                        });
+                        assert_eq!(calls, count);
+                        assert_eq!(if negative { -sum } else { sum }, exact, "{limbs:x?} {bits} {shift}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -50,6 +50,16 @@ pub fn exact_integer_product(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, par
     Mat::from_fn(a.nrows(), b.ncols(), |i, j| columns[j][i].take().unwrap_or_default())
 }
 
+/// Nanoseconds on one core of an exact product (m, k) (k, n) of integers of the given bits, term by term or through doubles.
+pub(crate) fn integer_cost((m, k, n): (usize, usize, usize), width_a: u64, width_b: u64) -> f64 {
+    let plans = [
+        slices::Plan::new((m, k, n), width_a, width_b, None).map(|p| p.cost(m, n)),
+        residues::Plan::new(k, width_a, width_b, None).map(|p| p.cost(m, n)),
+    ];
+    let schoolbook = (m * n) as f64 * cost::direct(k, width_a, width_b);
+    plans.into_iter().flatten().fold(schoolbook, f64::min)
+}
+
 /// The entries of `A B`, by columns.
 pub(crate) fn integer_columns(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, parallel: bool) -> Vec<Integer> {
     assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");

@@ -13,6 +13,7 @@
 
 mod cost;
 mod direct;
+mod enclosed;
 mod entry;
 mod integer;
 mod residues;
@@ -20,16 +21,17 @@ mod scale;
 mod slices;
 mod stream;
 
-use faer::{Mat, MatMut, MatRef};
+use faer::{ColMut, Mat, MatMut, MatRef};
 use rayon::prelude::*;
 use rug::Float;
 
 use direct::Direct;
-use entry::{Bound, infinite, round};
+use entry::{Bound, round};
 use scale::{Heads, Scaled, Scaling};
 
+pub use enclosed::{Enclosed, Midpoint, RADIUS_BITS, Radius, SHORT_BITS};
 pub use integer::exact_integer_product;
-pub(crate) use integer::integer_columns;
+pub(crate) use integer::{integer_columns, integer_cost};
 
 /// A scalar that is an MPFR float.
 pub trait AsFloat: Send + Sync {
@@ -40,16 +42,6 @@ impl AsFloat for Float {
     fn as_float(&self) -> &Float {
         self
     }
-}
-
-/// Bits of a radius.
-pub const RADIUS_BITS: u32 = 53;
-
-/// A matrix of midpoints and one of radii (nonnegative, [`RADIUS_BITS`] bits, +∞ where nothing is known).
-#[derive(Debug, Clone)]
-pub struct Enclosed {
-    pub mid: Mat<Float>,
-    pub rad: Mat<Float>,
 }
 
 /// How entries of a product are computed.
@@ -111,7 +103,8 @@ impl ProductOptions {
 /// use ufm::linalg::product::product;
 /// let third = Mat::from_fn(2, 2, |_, _| Float::with_val(200, 1) / 3);
 /// let square = product(third.as_ref(), third.as_ref(), 100);
-/// assert!(Float::with_val(200, &square.mid[(0, 0)] - Float::with_val(300, 2) / 9).abs() <= square.rad[(0, 0)]);
+/// let error = Float::with_val(300, &*square.mid[(0, 0)].borrow() - Float::with_val(300, 2) / 9);
+/// assert!(error.abs() <= square.rad[(0, 0)].to_float());
 /// ```
 ///
 /// # Panics
@@ -137,9 +130,9 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     };
     let plan = choose(&scaling, (m, k, n), prec, scheme, gaps.as_deref());
 
-    let enclose = |entry: Option<(Float, Bound)>| match entry {
-        Some((mid, bound)) if bound.top() <= i64::from(rug::float::exp_max()) => (mid, bound.to_float()),
-        _ => (Float::new(prec), infinite()),
+    let enclose = |entry: Option<(Midpoint, Bound)>| match entry {
+        Some((mid, bound)) if bound.top() <= i64::from(rug::float::exp_max()) => (mid, Radius::new(bound)),
+        _ => (Midpoint::zero(prec), Radius::INFINITE),
     };
     let unknown = |i: usize, j: usize| ea.bad_row[i] || eb.bad_col[j];
     let one_by_one = |i: usize, j: usize| enclose(if unknown(i, j) { None } else { direct.entry(i, j) });
@@ -150,7 +143,7 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
         }
         if !bound.is_zero() {
             if scaling.zero(i, j) {
-                return enclose(Some((Float::new(prec), Bound::ZERO)));
+                return enclose(Some((Midpoint::zero(prec), Bound::ZERO)));
             }
             if gaps.as_ref().is_some_and(|gaps| gaps[i + j * m].is_none_or(|gap| gap > guard)) {
                 return one_by_one(i, j);
@@ -161,7 +154,7 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
             (mid, lost.map_or(bound, |e| bound.plus(Bound::new(1, e))))
         }))
     };
-    let entries: Vec<Option<(Float, Float)>> = match plan {
+    let mut entries: Vec<Option<(Midpoint, Radius)>> = match plan {
         Plan::Direct => {
             let mut out: Vec<_> = (0..m * n).map(|_| None).collect();
             each(
@@ -196,9 +189,9 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
             }
         }
     };
-    let (mut mid, mut rad): (Vec<_>, Vec<_>) = entries.into_iter().flatten().map(|(mid, rad)| (Some(mid), Some(rad))).unzip();
-    let matrix = |x: &mut Vec<Option<Float>>| Mat::from_fn(m, n, |i, j| x[i + j * m].take().expect("every entry is computed once"));
-    let (mid, rad) = (matrix(&mut mid), matrix(&mut rad));
+    let computed = "every entry is computed";
+    let rad = Mat::from_fn(m, n, |i, j| entries[i + j * m].as_ref().expect(computed).1);
+    let mid = Mat::from_fn(m, n, |i, j| entries[i + j * m].take().expect(computed).0);
     Enclosed { mid, rad }
 }
 
@@ -298,6 +291,10 @@ fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync +
         let mut state = init();
         items.into_iter().for_each(|item| f(&mut state, item));
     }
+}
+
+fn contiguous(column: ColMut<'_, f64>) -> &mut [f64] {
+    column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
 }
 
 /// Row blocks of [`CHUNK`] rows.

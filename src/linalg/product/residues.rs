@@ -15,8 +15,8 @@ use rug::{Assign, Integer};
 
 use super::super::vector::vectorised;
 use super::{
-    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES, chunks, cost, each,
-    entry::{Bound, bit_length, digit_count, digits, window},
+    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES, chunks, contiguous, cost, each,
+    entry::{Bound, Digits, bit_length, digit_count, window},
     stream::Stream,
 };
 
@@ -40,21 +40,12 @@ pub(super) struct Plan {
     pub dropped: Bound,
 }
 
-/// Width and number of digits of the entries of an operand.
-#[derive(Clone, Copy)]
-struct Digits {
-    bits: u32,
-    count: usize,
-}
-
-impl Digits {
-    /// The widest that keep count · 2^(bits−1) · m/2 <= `REDUCIBLE`.
-    fn new(width: u64, largest: u64) -> Self {
-        let count = |bits: u32| digit_count(width, bits);
-        let fits = |bits: u32| (count(bits) as u64).checked_mul(largest << (bits - 2)).is_some_and(|sum| sum <= REDUCIBLE);
-        let bits = (2..=30).rev().find(|&b| fits(b)).unwrap_or(2);
-        Digits { bits, count: count(bits) }
-    }
+/// The widest digits that keep count · 2^(bits−1) · m/2 <= `REDUCIBLE`.
+fn widest_digits(width: u64, largest: u64) -> Digits {
+    let count = |bits: u32| digit_count(width, bits);
+    let fits = |bits: u32| (count(bits) as u64).checked_mul(largest << (bits - 2)).is_some_and(|sum| sum <= REDUCIBLE);
+    let bits = (2..=30).rev().find(|&b| fits(b)).unwrap_or(2);
+    Digits::new(bits, count(bits))
 }
 
 impl Plan {
@@ -72,7 +63,7 @@ impl Plan {
         let lost = Bound::new(most + h as u64, 0);
         let cut = target.map_or(0, |target| (target - lost.top()).max(0) as u64);
         let dropped = if cut == 0 { Bound::ZERO } else { lost.scaled(cut as i64) };
-        let digits = |width| Digits::new(width, table.largest);
+        let digits = |width| widest_digits(width, table.largest);
         let (digits_a, digits_b) = (digits(width_a), digits(width_b));
         Some(Plan { inner: k, primes, log_m: table.bits[h - 1] as u64 + 2, digits_a, digits_b, bits, cut, dropped })
     }
@@ -145,10 +136,11 @@ impl Plan {
         grid: &impl Grid,
         (top, height): (usize, usize),
         (left, width): (usize, usize),
-        Digits { bits, count }: Digits,
+        digits: Digits,
         powers: &Mat<f64>,
         parallel: bool,
     ) -> Mat<f64> {
+        let count = digits.count;
         let mut out = Mat::zeros(height * width, self.primes.len());
         each(
             parallel,
@@ -160,13 +152,13 @@ impl Plan {
                 for (e, entry) in buffer.chunks_exact_mut(count).enumerate() {
                     let q = c * CHUNK + e;
                     grid.visit(top + q % height, left + q / height, |limbs, negative, shift| {
-                        digits(limbs, negative, shift, bits, count, |d, v| entry[d] = v)
+                        digits.cut(limbs, negative, shift, |d, v| entry[d] = v)
                     });
                 }
                 let digits = MatRef::from_column_major_slice(buffer, count, out.nrows()).transpose();
                 matmul(out.as_mut(), Accum::Replace, digits, powers, 1.0, Par::Seq);
                 for (column, &m) in out.col_iter_mut().zip(self.primes) {
-                    reduce(slice(column), m);
+                    reduce(contiguous(column), m);
                 }
             },
         );
@@ -183,7 +175,7 @@ impl Plan {
             columns,
             || (),
             |(), ((out, (a, b)), &prime)| {
-                let out = slice(out);
+                let out = contiguous(out);
                 let contiguous = "columns are contiguous";
                 let a = MatRef::from_column_major_slice(a.try_as_col_major().expect(contiguous).as_slice(), m, k);
                 let b = MatRef::from_column_major_slice(b.try_as_col_major().expect(contiguous).as_slice(), k, n);
@@ -230,10 +222,6 @@ impl Plan {
             },
         );
     }
-}
-
-fn slice(column: faer::ColMut<'_, f64>) -> &mut [f64] {
-    column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
 }
 
 /// 1.5 · 2^52: adding and taking it off rounds |v| < 2^51 to an integer.

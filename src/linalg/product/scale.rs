@@ -132,12 +132,11 @@ impl Scaling {
         b.for_each(|t, j, e, _| top_b[t] = top_b[t].max(e - col[j]));
         let balanced: Vec<i64> =
             top_a.iter().zip(&top_b).map(|(&a, &b)| if a == i64::MIN || b == i64::MIN { 0 } else { (b - a).div_euclid(2) }).collect();
-        let (row_b, col_b) = maxima(a, b, &balanced);
         let total = |row: &[i64], col: &[i64]| n as i64 * row.iter().sum::<i64>() + m as i64 * col.iter().sum::<i64>();
-        let (row, inner, col) = if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (m * n) as i64 {
-            (row_b, balanced, col_b)
-        } else {
-            (row, vec![0; inner], col)
+        let unbalanced = balanced.iter().any(|&s| s != 0).then(|| maxima(a, b, &balanced));
+        let (row, inner, col) = match unbalanced {
+            Some((row_b, col_b)) if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (m * n) as i64 => (row_b, balanced, col_b),
+            _ => (row, vec![0; inner], col),
         };
         let (mut exact_a, mut exact_b) = (0, 0);
         let (mut zero_row, mut zero_col) = (vec![true; m], vec![true; n]);

@@ -8,8 +8,8 @@
 use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 use super::{
-    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, chunks, cost, each,
-    entry::{Bound, digit_count, digits},
+    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, chunks, contiguous, cost, each,
+    entry::{Bound, Digits, digit_count},
     stream::Stream,
 };
 
@@ -77,17 +77,20 @@ impl Plan {
         out.resize_with(m * n, || None);
         // Slice p of A follows slice p − 1, and slice q of a column of B follows slice q + 1: along an antidiagonal both are contiguous.
         let mut slices_a = vec![0.0; m * k * self.count_a];
+        let cut_a = Digits::new(self.bits, self.count_a);
         let parts = chunks(MatMut::from_column_major_slice_mut(&mut slices_a, m * k, self.count_a));
         each(
             parallel,
             parts.into_iter().enumerate().collect(),
             || (),
-            |(), (c, mut part)| {
-                for e in 0..part.nrows() {
-                    let (i, t) = ((c * CHUNK + e) % m, (c * CHUNK + e) / m);
-                    a.visit(i, t, |limbs, negative, shift| {
-                        digits(limbs, negative, shift, self.bits, self.count_a, |d, v| part[(e, d)] = v)
-                    });
+            |(), (c, part)| {
+                let height = part.nrows();
+                let mut columns: Vec<&mut [f64]> = part.col_iter_mut().map(contiguous).collect();
+                let mut at = (c * CHUNK % m, c * CHUNK / m);
+                for e in 0..height {
+                    let (i, t) = at;
+                    a.visit(i, t, |limbs, negative, shift| cut_a.cut(limbs, negative, shift, |d, v| columns[d][e] = v));
+                    at = if i + 1 < m { (i + 1, t) } else { (0, t + 1) };
                 }
             },
         );
@@ -113,6 +116,7 @@ impl Plan {
         let (m, k) = (slices_a.nrows(), self.inner);
         let n = out.len() / m;
         let mut slices_b = vec![0.0; k * self.count_b * n];
+        let cut_b = Digits::new(self.bits, self.count_b);
         if k > 0 {
             each(
                 parallel,
@@ -121,7 +125,7 @@ impl Plan {
                 |(), (j, column)| {
                     for t in 0..k {
                         b.visit(t, start + j, |limbs, negative, shift| {
-                            digits(limbs, negative, shift, self.bits, self.count_b, |d, v| column[(self.count_b - 1 - d) * k + t] = v)
+                            cut_b.cut(limbs, negative, shift, |d, v| column[(self.count_b - 1 - d) * k + t] = v)
                         });
                     }
                 },
@@ -135,7 +139,7 @@ impl Plan {
             products,
             || (),
             |(), (sum, &(s, first, pairs))| {
-                let sum = sum.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
+                let sum = contiguous(sum);
                 let left = slices_a.subcols(first * k, pairs * k);
                 let right = slices_b.subrows((self.count_b - 1 + first - s) * k, pairs * k);
                 matmul(MatMut::from_column_major_slice_mut(sum, m, n), Accum::Replace, left, right, 1.0, Par::Seq);

@@ -4,7 +4,7 @@ use faer::MatRef;
 use rayon::prelude::*;
 use rug::{Integer, Rational};
 
-use crate::linalg::product::integer_columns;
+use crate::linalg::product::{integer_columns, integer_cost};
 use crate::problem::{Bias, Dyadic, ExactPoint, Loss, Model, Problem, SpecError};
 
 /// The plain or multi-label model with exact parameters and materialised labels. A group is the samples of one target: a class, or a
@@ -169,14 +169,19 @@ impl Dyadic {
 /// Entries of products from which a second thread pays.
 const PARALLEL: usize = 1 << 11;
 
-/// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows,
-/// otherwise as [`exact_integer_product`](crate::linalg::product::exact_integer_product).
+/// Nanoseconds on one core of a term of a product in 128-bit integers.
+const TERM: f64 = 0.8;
+
+/// `A Bᵀ`, exactly: rows of A against rows of B. Machine integers where the bound len · max|a| · max|b| < 2^127 allows and that is
+/// cheaper, otherwise as [`exact_integer_product`](crate::linalg::product::exact_integer_product).
 pub(crate) fn rows_times_rows(a: &Dyadic, b: &Dyadic) -> Dyadic {
     let len = a.cols;
     debug_assert_eq!(len, b.cols);
     if let (Some((x, mx)), Some((y, my))) = (a.small(), b.small()) {
         let fits = (mx as u128 * my as u128).checked_mul(len.max(1) as u128).is_some_and(|bound| bound < 1 << 127);
-        if fits {
+        let bits = |max: u64| u64::from(64 - max.leading_zeros());
+        let machine = (a.rows * b.rows * len) as f64 * TERM;
+        if fits && machine <= integer_cost((b.rows, len, a.rows), bits(mx), bits(my)) {
             return entrywise(a, b, |i, j| Integer::from(dot(&x[i * len..(i + 1) * len], &y[j * len..(j + 1) * len])));
         }
     }
@@ -265,6 +270,21 @@ mod tests {
                 let exact: Integer = (0..5).map(|t| Integer::from(&a.m[i * 5 + t] * &b.m[j * 5 + t])).sum();
                 assert_eq!(product.m[i * 3 + j], exact, "{bits_a} {bits_b}");
             }
+        }
+    }
+
+    /// Machine-sized entries of a matrix large enough to go through products of doubles.
+    #[test]
+    fn large_products_are_exact() {
+        const N: usize = 220;
+        let entry = |t: usize, seed: u64| Integer::from((t as u64 + 1).wrapping_mul(seed | 1) as i64 >> 10);
+        let matrix = |seed: u64| Dyadic { rows: N, cols: N, exp: -54, m: (0..N * N).map(|t| entry(t, seed)).collect() };
+        let (a, b) = (matrix(0x9e37_79b9_7f4a_7c15), matrix(0xbf58_476d_1ce4_e5b9));
+        assert!((N * N * N) as f64 * TERM > integer_cost((N, N, N), 53, 53));
+        let product = rows_times_rows(&a, &b);
+        for (i, j) in (0..N).map(|t| (t, (17 * t + 5) % N)) {
+            let exact: Integer = (0..N).map(|t| Integer::from(&a.m[i * N + t] * &b.m[j * N + t])).sum();
+            assert_eq!(product.m[i * N + j], exact);
         }
     }
 }
