@@ -309,7 +309,7 @@ fn verify_lists_and_checks_theorems() {
     let v = run.json();
     assert_eq!((keys(&v).as_slice(), &v["verdict"]), (&["version", "theorems", "verdict"][..], &"proved".into()));
     let [theorem] = v["theorems"].as_array().unwrap().as_slice() else { panic!("one theorem") };
-    assert_eq!(keys(theorem), ["id", "statement", "source", "conditional", "trust", "claims", "verdict"]);
+    assert_eq!(keys(theorem), ["id", "statement", "source", "conditional", "trust", "proof", "claims", "verdict"]);
     assert_eq!(
         (&theorem["id"], &theorem["conditional"], &theorem["verdict"]),
         (&"mse-orthogonal-frame".into(), &false.into(), &"proved".into())

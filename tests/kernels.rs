@@ -8,8 +8,7 @@ use cli_support::{Desk, doubles, npy, npz};
 use faer::{Mat, MatRef};
 use serde_json::{Value, json};
 use ufm::kernels::{
-    Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, ThinSvd, cases, compare, doubles, emit, judge, run,
-    singles,
+    Case, Entry, Faer, Kernel, Nalgebra, Operation, Options, Outcome, Refusal, Suite, ThinSvd, cases, compare, emit, judge, run,
 };
 use ufm::report::{kernel_json, kernel_page, kernel_table};
 use ufm::scalar::Mp;
@@ -19,7 +18,7 @@ fn untimed(operations: &[Operation], largest: usize) -> Options {
 }
 
 fn built_in(operations: &[Operation], largest: usize) -> Vec<Entry> {
-    run(&doubles(), &untimed(operations, largest), &|| {})
+    run(&ufm::kernels::doubles(), &untimed(operations, largest), &|| {})
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -159,7 +158,7 @@ fn corrupted_kernels_are_caught_in_every_operation() {
 #[test]
 fn built_in_kernels_pass() {
     let mut entries = built_in(&Operation::ALL, 50);
-    entries.extend(run(&singles(), &untimed(&Operation::ALL, 50), &|| {}));
+    entries.extend(run(&ufm::kernels::singles(), &untimed(&Operation::ALL, 50), &|| {}));
     let multiples: [&dyn Kernel<Mp<256>>; 2] = [&Faer, &Nalgebra];
     entries.extend(run(&multiples, &untimed(&Operation::ALL, 10), &|| {}));
     let faults: Vec<String> = entries.iter().filter(|e| !e.passes()).filter_map(Entry::fault).collect();

@@ -112,6 +112,8 @@ fn ties_are_refined() {
         plain("mse", "none", balanced, "0.125"),
         plain("mse", "free", balanced, "0.125"),
         plain("ce", "free", balanced, "0.125"),
+        // c = 1/2 with half of the target smoothed away; the corrections of b are exact, which once overflowed.
+        format!("{}\nsmoothing = '0.5'", plain("label-smoothing", "free", balanced, "0.0625")),
         // N μ = 2 = √4.
         plain("mse", "none", "class_counts = [9, 4, 4, 3]", "0.1"),
     ];

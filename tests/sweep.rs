@@ -97,7 +97,7 @@ fn deep_threshold() {
 #[test]
 fn a_wrong_minimum_shows() {
     // From small random starts a deep model ends at zero, a local minimum, below its threshold too.
-    let text = "model = 'deep-linear'\nloss = 'mse'\ndepth = 4\nclasses = 3\nper_class = 2\ndim = 'K'\nlambda = ['0.01', '0.02', '0.9']\n";
+    let text = "model = 'deep-linear'\nloss = 'mse'\ndepth = 4\nclasses = 3\nper_class = 2\ndim = 'K'\nlambda = ['0.01', '0.02', '0.9']\n[options]\nstarts = ['random']\n";
     let grid = Grid::from_toml(text).unwrap();
     let records = solved(&grid);
     let agrees: Vec<_> = records.iter().map(|r| r.outcome.agrees()).collect();

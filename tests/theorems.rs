@@ -4,7 +4,7 @@ use ufm::{
     closed_form::closed_form,
     problem::Problem,
     scalar::{Ball, Rational},
-    theorem::{Finding, Prediction, Theorem, ledger, registry},
+    theorem::{Coverage, Finding, Prediction, Theorem, Trust, axioms, formal, ledger, registry},
 };
 
 fn theorem(id: &str) -> Theorem {
@@ -56,6 +56,27 @@ fn a_value_wrong_in_the_fifteenth_digit_is_refuted() {
         let report = Theorem { predict: slightly_low, ..theorem(id) }.verify(30, &mut || {}).unwrap();
         assert!(matches!(report.finding, Finding::Refuted(_)), "{id}: {:?}", report.finding);
     }
+}
+
+/// Lemmas exist in the gate's list, tests exist, nothing is proved without lemmas, and reasons are given where something is open.
+#[test]
+fn every_theorem_is_linked_to_lemmas_or_says_why_not() {
+    for t in registry() {
+        let f = formal(t.id).unwrap_or_else(|| panic!("{} has no entry", t.id));
+        for lemma in f.lemmas {
+            let axioms = axioms(lemma).unwrap_or_else(|| panic!("{}: the gate does not know {lemma}", t.id));
+            assert!(axioms.is_empty() || lemma.ends_with("_R"), "{lemma}: {axioms:?}");
+        }
+        for test in f.tests {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(test).with_extension("rs");
+            assert!(path.exists(), "{}: {}", t.id, path.display());
+        }
+        assert_eq!(f.coverage == Coverage::Unproved, f.lemmas.is_empty(), "{}", t.id);
+        assert!(f.coverage == Coverage::Statement || !f.open.is_empty(), "{} says nothing about what is open", t.id);
+        let proved = f.coverage == Coverage::Statement && !t.conditional;
+        assert_eq!(t.trust == Trust::MachineChecked, proved, "{}", t.id);
+    }
+    assert!(formal("no-such-theorem").is_none());
 }
 
 /// UFM_BLESS=1 rewrites the file.

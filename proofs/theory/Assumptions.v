@@ -3,8 +3,10 @@
 From UFM Require Import Frobenius Semidefinite CollapseIdentity Labels Balanced Mse.
 From UFM Require Import MseModes MseBalanced MseImbalanced Exponential Softmax CrossEntropy Reals.
 From UFM Require Import TagSets Sphere Contrastive Focal PickAllLabels.
-From UFM Require Import NuclearNorm ExtendedThreshold ExtendedRelu CreatedEqual.
+From UFM Require Import MseSingular NuclearNorm ExtendedThreshold ExtendedRelu CreatedEqual.
 From UFM Require Import ExtendedLinear Saddles LeastSquares Quantitative.
+From UFM Require Import CertificateNumbers CertificateBound CertificateChecker CertificatePoint.
+From UFM Require Import CertificateMse CertificateSoftmax CertificateClaims.
 
 (* The collapse identity *)
 Print Assumptions collapse_identity.
@@ -41,6 +43,10 @@ Print Assumptions mse_minority_iff.
 Print Assumptions mse_minority_attained.
 Print Assumptions mse_minority_minimisers.
 Print Assumptions minority_collapse.
+Print Assumptions singular_certificate.
+Print Assumptions mse_singular_lower.
+Print Assumptions mse_singular_iff.
+Print Assumptions mse_singular_attained.
 (* From a gap to collapse *)
 Print Assumptions mse_gap_terms.
 Print Assumptions mse_gap_bounds.
@@ -113,6 +119,20 @@ Print Assumptions pick_all_labels_minimisers.
 Print Assumptions pick_all_labels_needs_dim.
 Print Assumptions pal_within_class.
 Print Assumptions pal_tag_average.
+(* Certificates: what the checker accepts holds *)
+Print Assumptions weak_duality.
+Print Assumptions sizes_exist.
+Print Assumptions mse_lower_sound.
+Print Assumptions mse_upper_sound.
+Print Assumptions exp_belowP.
+Print Assumptions lse_dual.
+Print Assumptions softmax_lower_sound.
+Print Assumptions softmax_upper_sound.
+Print Assumptions mse_lower_claim.
+Print Assumptions ce_lower_claim.
+Print Assumptions smoothing_lower_claim.
+Print Assumptions tags_lower_claim.
+Print Assumptions gap_sound.
 (* Instances over the reals of Coq's standard library *)
 Print Assumptions ce_simplex_etf_minimisers_R.
 Print Assumptions ce_simplex_etf_attained_R.

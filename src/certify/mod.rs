@@ -13,6 +13,7 @@ mod identity;
 mod inertia;
 mod loss_bounds;
 mod objective;
+mod rocq;
 mod saddle;
 mod sphere;
 mod writer;
@@ -23,6 +24,7 @@ pub use identity::{IdentityTerms, identity_terms};
 pub use inertia::hessian_eigenvalues;
 pub use loss_bounds::{LossBounds, loss_bounds};
 pub use objective::{deep_gradient_norm, objective};
+pub use rocq::rocq;
 use rug::{Float, Integer, Rational};
 
 use crate::problem::exact::State;

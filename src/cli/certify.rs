@@ -10,7 +10,7 @@ use super::{
     problem::{Loaded, ProblemArgs, read_point, read_problem},
     progress, refuse_existing,
 };
-use crate::certify::{Certification, CertifyOptions, Verdict, certify};
+use crate::certify::{Certification, CertifyError, CertifyOptions, Verdict, certify, rocq};
 use crate::closed_form::closed_form;
 use crate::problem::{ExactPoint, Problem, write_new};
 use crate::report::{self, Table, certificate_json};
@@ -35,9 +35,35 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// What to write: a certificate for the checker, or a Coq file whose theorem is the claim (needs proofs/theory to compile)
+    #[arg(long, value_enum, default_value_t = Format::Cert)]
+    format: Format,
     /// Certificate to write (with --solution DIR: a folder of them, and optional)
     #[arg(long, value_name = "CERT")]
     out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Cert,
+    Rocq,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Format::Cert => "cert",
+            Format::Rocq => "v",
+        }
+    }
+
+    /// The text of the file; `None` when there is nothing to write.
+    fn text(self, problem: &Problem, point: &ExactPoint, result: &Certification, digits: u32) -> Result<Option<String>, CertifyError> {
+        match self {
+            Format::Cert => Ok(result.text.clone()),
+            Format::Rocq => rocq(problem, point, result, digits),
+        }
+    }
 }
 
 /// Digits up to which the closed-form minimiser is certified on a double's grid.
@@ -66,21 +92,24 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
     };
     let bar = progress(None);
     bar.set_message("certifying");
-    let result =
-        certify(&loaded.problem, &loaded.bytes, &point, options).map_err(|e| CliError::Input(format!("{}: {e}", file.display())))?;
-    write_certificate(out, &result)?;
+    let refuse = |e: CertifyError| CliError::Input(format!("{}: {e}", file.display()));
+    let result = certify(&loaded.problem, &loaded.bytes, &point, options).map_err(refuse)?;
+    let text = args.format.text(&loaded.problem, &point, &result, options.digits).map_err(refuse)?;
+    write_text(out, text.as_deref())?;
     bar.finish_and_clear();
     let certificate = certificate_json(&result, origin, options.digits);
     if args.json {
-        let written = result.text.as_ref().map(|_| out.display().to_string());
+        let written = text.as_ref().map(|_| out.display().to_string());
         print_json(&json!({
             "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw, "certificate": certificate, "file": written,
         }))?;
     } else {
         let mut table = Table::default();
         report::certificate_rows(&mut table, &certificate);
-        if result.text.is_some() {
+        if text.is_some() {
             table.row("written", &out.display().to_string());
+        } else if args.format == Format::Rocq {
+            table.row("written", "nothing: no lower bound was found");
         } else {
             table.row("written", "nothing: undecided, or a loss that the checker does not cover");
         }
@@ -96,7 +125,8 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
         return Err(CliError::Input("with a folder of solutions the problems come from the folder: give no PROBLEM.toml".into()));
     }
     let (pairs, alone) = pairs(folder)?;
-    let certificate = |path: &PathBuf| args.out.as_ref().map(|out| out.join(path.with_extension("cert").file_name().unwrap_or_default()));
+    let file = |path: &PathBuf| path.with_extension(args.format.extension()).file_name().unwrap_or_default().to_owned();
+    let certificate = |path: &PathBuf| args.out.as_ref().map(|out| out.join(file(path)));
     pairs.iter().filter_map(certificate).try_for_each(|path| refuse_existing(&path))?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|e| CliError::Input(format!("{}: {e}", out.display())))?;
@@ -105,10 +135,10 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
     let bar = progress(Some(pairs.len() as u64));
     for path in &pairs {
         let name = stem(path);
-        let outcome = certify_pair(path, options);
+        let outcome = certify_pair(path, args, options);
         bar.inc(1);
-        let result = match outcome {
-            Ok(result) => result,
+        let (result, text) = match outcome {
+            Ok(certified) => certified,
             Err(why) => {
                 unread += 1;
                 let why = one_line(&why);
@@ -118,7 +148,7 @@ fn run_folder(args: &Args, folder: &Path, options: &CertifyOptions) -> Result<bo
             }
         };
         if let Some(out) = certificate(path) {
-            write_certificate(&out, &result)?;
+            write_text(&out, text.as_deref())?;
         }
         holds &= result.verdict == Verdict::GlobalMinimum;
         let mut value = certificate_json(&result, "user", options.digits);
@@ -161,11 +191,16 @@ fn pairs(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), CliError> {
     Ok((pairs, alone.iter().map(|path| stem(path)).collect()))
 }
 
-fn certify_pair(path: &Path, options: &CertifyOptions) -> Result<Certification, String> {
+/// One pair's certification, and the text of its file where one is asked for.
+fn certify_pair(path: &Path, args: &Args, options: &CertifyOptions) -> Result<(Certification, Option<String>), String> {
     let text = |e: CliError| e.to_string();
     let Loaded { problem, bytes, .. } = read_problem(path).map_err(text)?;
     let point = exact_point(&path.with_extension("npz"), &problem).map_err(text)?;
-    certify(&problem, &bytes, &point, options).map_err(|e| format!("{}: {e}", path.display()))
+    let refuse = |e: CertifyError| format!("{}: {e}", path.display());
+    let result = certify(&problem, &bytes, &point, options).map_err(refuse)?;
+    let wanted = args.out.is_some().then(|| args.format.text(&problem, &point, &result, options.digits));
+    let text = wanted.transpose().map_err(refuse)?.flatten();
+    Ok((result, text))
 }
 
 /// The closed-form minimiser where the theorems give one, otherwise a numerical one.
@@ -196,7 +231,7 @@ fn exact_point(path: &Path, problem: &Problem) -> Result<ExactPoint, CliError> {
     point.to_exact().ok_or_else(|| CliError::Input(format!("{}: entries must be finite", path.display())))
 }
 
-fn write_certificate(path: &Path, result: &Certification) -> Result<(), CliError> {
-    let Some(text) = &result.text else { return Ok(()) };
+fn write_text(path: &Path, text: Option<&str>) -> Result<(), CliError> {
+    let Some(text) = text else { return Ok(()) };
     write_new(path, |file| std::io::Write::write_all(file, text.as_bytes())).map_err(CliError::input)
 }

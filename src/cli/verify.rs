@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, check_output, flags, print_json, print_text, progress};
 use crate::report::{theorem_page, theorem_table};
-use crate::theorem::{Finding, Theorem, TheoremReport, ledger, registry};
+use crate::theorem::{Coverage, Finding, Theorem, TheoremReport, formal, ledger, proof_line, registry};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -94,13 +94,28 @@ fn list(theorems: &[Theorem], as_json: bool) -> Result<(), CliError> {
         let entry = |t: &Theorem| {
             json!({
                 "id": t.id, "statement": t.statement, "source": t.source, "hypotheses": t.hypotheses, "conditional": t.conditional,
-                "trust": t.trust.name(), "instances": t.problems.len(), "claims": t.claims.iter().map(|c| c.name).collect::<Vec<_>>(),
+                "trust": t.trust.name(), "proof": proof_json(t.id), "instances": t.problems.len(), "claims": t.claims.iter().map(|c| c.name).collect::<Vec<_>>(),
             })
         };
         return print_json(&json!({ "version": env!("CARGO_PKG_VERSION"), "theorems": theorems.iter().map(entry).collect::<Vec<_>>() }));
     }
-    let entry = |t: &Theorem| format!("{} [{}]\n  {}\n  source: {}\n", t.id, t.trust.name(), t.statement, t.source);
+    let entry = |t: &Theorem| {
+        let proof = formal(t.id).map(|f| proof_line(&f).replace('`', "")).unwrap_or_default();
+        format!("{} [{}]\n  {}\n  source: {}\n  coq: {proof}\n", t.id, t.trust.name(), t.statement, t.source)
+    };
     print_text(&theorems.iter().map(entry).collect::<String>())
+}
+
+/// The machine-checked side of a theorem.
+fn proof_json(id: &str) -> Value {
+    formal(id).map_or(Value::Null, |f| {
+        let coverage = match f.coverage {
+            Coverage::Statement => "statement",
+            Coverage::Part => "part",
+            Coverage::Unproved => "unproved",
+        };
+        json!({ "coverage": coverage, "lemmas": f.lemmas, "axioms": f.axioms(), "open": f.open, "certificate": f.certificate })
+    })
 }
 
 fn report_json(r: &TheoremReport) -> Value {
@@ -120,6 +135,6 @@ fn report_json(r: &TheoremReport) -> Value {
         .collect();
     json!({
         "id": r.id, "statement": r.statement, "source": r.source, "conditional": r.conditional, "trust": r.trust.name(),
-        "claims": claims, "verdict": r.finding.name(),
+        "proof": proof_json(r.id), "claims": claims, "verdict": r.finding.name(),
     })
 }

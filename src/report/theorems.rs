@@ -54,7 +54,7 @@ pub fn theorem_page(reports: &[TheoremReport], digits: u32) -> Page {
         .collect();
     page.table("Verdict and trust of each theorem", &["theorem", "verdict", "trust", "conditional", "claims", "certificates"], &rows);
     page.paragraph(
-        "certified: rigorous enclosures, and certificates that the independent checker accepted in this run. measured: what decides is \
+        "machine-checked: Coq lemmas prove the statement for all sizes, the instances' numbers are certified. certified: rigorous enclosures, and certificates that the independent checker accepted in this run. measured: what decides is \
          measured in floating point. A conditional theorem assumes something that is measured, never presumed.",
     );
     let mut series: Vec<Series> = vec![];

@@ -348,7 +348,8 @@ impl Search {
         let ExactPoint { mut factors, h, b } = point.to_exact()?;
         let mut e = Blocks { w: factors.remove(0), h, b };
         e.each_mut().for_each(|block| block.exp += size as i32);
-        Some((e, -left.log2().ceil() as i64))
+        // An exact solution leaves nothing, whose logarithm is infinite.
+        Some((e, (-left.log2().ceil()).min(f64::from(i32::MAX)) as i64))
     }
 
     /// r − N ∇²f(x) e on the grid 2^grid:

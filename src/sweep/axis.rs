@@ -196,12 +196,10 @@ impl Range {
                 let steps = steps.to_usize().filter(|&n| n < MAX_VALUES).ok_or_else(|| {
                     invalid(&format!("{}.step", self.field), &self.text(step), &format!("a step that makes at most {MAX_VALUES} values"))
                 })?;
-                let points = (0..=steps).map(|i| Rational::from(&self.from.1 + Rational::from(step * Integer::from(i))));
+                let points = (0..=steps).map(|i| &self.from.1 + Rational::from(step * Integer::from(i)));
                 return Ok(points.map(|x| (self.text(&x), x)).collect());
             }
-            Spacing::Linear(count) => {
-                (1..count - 1).map(|i| Rational::from(&self.from.1 + Rational::from(&spread * Rational::from((i, count - 1))))).collect()
-            }
+            Spacing::Linear(count) => (1..count - 1).map(|i| &self.from.1 + &spread * Rational::from((i, count - 1))).collect(),
             Spacing::Log(count) => {
                 let ratio = Float::with_val(BITS, Rational::from(&self.to.1 / &self.from.1)).ln();
                 let point = |i: u32| {

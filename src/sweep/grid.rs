@@ -88,7 +88,7 @@ enum Entry {
     Integer(i64),
     Dim(Dim),
     /// A whole field as a problem file writes it.
-    Field(RawSpec),
+    Field(Box<RawSpec>),
 }
 
 struct Axis {
@@ -178,7 +178,7 @@ fn entries(field: &'static str, value: &Value) -> Result<Vec<Entry>, GridError> 
             if values.is_empty() {
                 return Err(invalid(field, &"[]", "at least one value; leave the field out if it has none"));
             }
-            let one = |v: Value| Ok(Entry::Field(RawSpec::from_table(&Table::from_iter([(field.to_owned(), v)]))?));
+            let one = |v: Value| Ok(Entry::Field(Box::new(RawSpec::from_table(&Table::from_iter([(field.to_owned(), v)]))?)));
             values.into_iter().map(one).collect::<Result<_, GridError>>()?
         }
         _ => axis::decimals(field, value)?.into_iter().map(Entry::Text).collect(),

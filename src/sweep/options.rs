@@ -22,7 +22,8 @@ pub struct SweepOptions {
     /// Gradient norm at which the minimiser stops, and at which a certified point counts as critical, as written.
     pub tol: String,
     pub method: SweepMethod,
-    /// Where the minimiser starts; the lowest of the points found is kept, the first of equals.
+    /// Where the minimiser starts; the lowest of the points found is kept, the first of equals. Empty, the default: as
+    /// [`minimise_lowest`](crate::solve::minimise_lowest) decides, and `ufm solve` with it.
     pub starts: Vec<SweepStart>,
     /// Most work of one run, in evaluations of objective and gradient: the same on every machine.
     pub budget: u64,
@@ -55,7 +56,7 @@ impl Default for SweepOptions {
             gap_tol: "1e-9".into(),
             tol: "1e-12".into(),
             method: SweepMethod::Both,
-            starts: vec![SweepStart::Random],
+            starts: vec![],
             budget: SolveOptions::default().budget,
             time_limit: None,
         }

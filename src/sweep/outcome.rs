@@ -12,7 +12,7 @@ use crate::closed_form::{ClosedForm, Scalar, closed_form};
 use crate::metrics::point_metrics;
 use crate::problem::{ExactPoint, Problem};
 use crate::scalar::{Ball, decide_digits};
-use crate::solve::{Solution, Status, minimise, refine};
+use crate::solve::{Solution, Status, minimise, minimise_lowest, refine};
 
 /// How an instance ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -185,19 +185,24 @@ impl Outcome {
 
     /// The lowest point of the starts, measured.
     fn minimised(&mut self, problem: &Problem, instance: &Instance, options: &SweepOptions) -> Result<ExactPoint, String> {
-        let mut best: Option<(SweepStart, Solution)> = None;
+        let mut best: Option<(&str, Solution)> = None;
+        if options.starts.is_empty() {
+            let solve = options.solve_options(problem, SweepStart::Random, instance.seed);
+            let lowest = minimise_lowest(problem, &solve, &mut |_| {}, &mut |_, _| {}).map_err(|e| e.to_string())?;
+            best = Some((lowest.attempts.get(lowest.chosen).map_or("random", |a| a.start), lowest.solution));
+        }
         for &start in &options.starts {
             let solve = options.solve_options(problem, start, instance.seed);
             let solution = minimise(problem, &solve, &mut |_| {}).map_err(|e| e.to_string())?;
             // A run that converged is preferred to one that did not.
             let rank = |s: &Solution| (s.status != Status::Converged, s.objective);
             if best.as_ref().is_none_or(|(_, b)| rank(&solution) < rank(b)) {
-                best = Some((start, solution));
+                best = Some((start.name(), solution));
             }
         }
         let (start, solution) = best.ok_or("no start")?;
         self.point = Some("numerical".into());
-        self.start = Some(start.name().into());
+        self.start = Some(start.into());
         self.solver = Some(solution.status.name().into());
         self.iterations = Some(solution.iterations);
         let m = point_metrics(problem, &solution.point);
@@ -286,7 +291,7 @@ impl Outcome {
         let least = form.f_star(2 * bits(options.digits));
         let gap = value - &least;
         let tolerance = options.certify_options().gap_tol;
-        if !gap.upper_rational().is_some_and(|gap| gap <= tolerance) {
+        if gap.upper_rational().is_none_or(|gap| gap > tolerance) {
             return false;
         }
         self.lower = Some(least.lower_decimal(options.digits));

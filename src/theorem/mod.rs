@@ -5,6 +5,7 @@ mod classifier;
 mod counterexample;
 mod evidence;
 mod extended;
+mod formal;
 mod identity;
 mod instance;
 mod landscape;
@@ -15,8 +16,9 @@ mod sphere;
 
 pub use claims::Claim;
 pub use evidence::Evidence;
+pub use formal::{Coverage, Formal, axioms, formal};
 pub use instance::{Instance, Prediction};
-pub use ledger::ledger;
+pub use ledger::{ledger, proof_line};
 pub use registry::registry;
 
 use rug::Float;
@@ -43,6 +45,8 @@ pub struct Theorem {
 /// The strongest evidence behind a theorem's claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
+    /// The statement is proved for all sizes by Coq lemmas ([`formal`]); the instances' numbers are certified as below.
+    MachineChecked,
     /// Rigorous enclosures, and certificates that the independent checker accepts.
     Certified,
     /// Certified in part; what decides is measured in floating point.
@@ -52,6 +56,7 @@ pub enum Trust {
 impl Trust {
     pub fn name(self) -> &'static str {
         match self {
+            Trust::MachineChecked => "machine-checked",
             Trust::Certified => "certified",
             Trust::Measured => "measured",
         }

@@ -5,7 +5,7 @@ use super::classifier::{OWN, OWN_MEASURED, RIDGE};
 use super::counterexample::{COUNTEREXAMPLE, PREDICTED_BELOW, predict_graph};
 use super::extended::LOWER_BOUND;
 use super::sphere::STRICT_SADDLES;
-use super::{Prediction, Theorem, Trust};
+use super::{Coverage, Prediction, Theorem, Trust, formal};
 use super::{identity, landscape, losses};
 use crate::closed_form::closed_form;
 use crate::problem::Problem;
@@ -271,5 +271,12 @@ pub fn registry() -> Vec<Theorem> {
     ];
     all.extend(losses::theorems());
     all.extend(landscape::theorems());
+    for theorem in &mut all {
+        // Lemmas raise a theorem whose own evidence is certified, never one that rests on a measured assumption.
+        let proved = formal(theorem.id).is_some_and(|f| f.coverage == Coverage::Statement);
+        if proved && theorem.trust == Trust::Certified && !theorem.conditional {
+            theorem.trust = Trust::MachineChecked;
+        }
+    }
     all
 }
