@@ -38,7 +38,12 @@ fn less(x: &[Float], y: &[Float]) -> Vec<Float> {
     x.iter().zip(y).map(|(a, b)| Float::with_val(BITS, a - b)).collect()
 }
 
-fn inverse(mut a: Matrix) -> Matrix {
+fn inverse(a: Matrix) -> Matrix {
+    try_inverse(a).expect("a matrix of full rank")
+}
+
+/// `None` at a pivot that vanishes.
+fn try_inverse(mut a: Matrix) -> Option<Matrix> {
     let n = a.len();
     for (i, row) in a.iter_mut().enumerate() {
         row.extend((0..n).map(|j| real(f64::from(u8::from(i == j)))));
@@ -47,6 +52,9 @@ fn inverse(mut a: Matrix) -> Matrix {
         let p = (c..n).max_by(|&i, &j| a[i][c].cmp_abs(&a[j][c]).unwrap()).unwrap();
         a.swap(c, p);
         let pivot = a[c].clone();
+        if !pivot[c].is_normal() {
+            return None;
+        }
         for (i, row) in a.iter_mut().enumerate() {
             if i != c {
                 let f = Float::with_val(BITS, &row[c] / &pivot[c]);
@@ -60,7 +68,7 @@ fn inverse(mut a: Matrix) -> Matrix {
             }
         }
     }
-    a.into_iter().map(|row| row[n..].to_vec()).collect()
+    Some(a.into_iter().map(|row| row[n..].to_vec()).collect())
 }
 
 /// Labelled data, with a classifier when one is drawn.
@@ -199,10 +207,11 @@ fn jacobi(mut a: Matrix) -> (Vec<Float>, Matrix) {
                 let c = 1.0 / (t.clone().square() + 1.0f64).sqrt();
                 let s = Float::with_val(BITS, &t * &c);
                 for m in [&mut a, &mut v] {
-                    for j in 0..n {
-                        let (x, y) = (m[p][j].clone(), m[q][j].clone());
-                        m[p][j] = Float::with_val(BITS, &c * &x) - Float::with_val(BITS, &s * &y);
-                        m[q][j] = Float::with_val(BITS, &s * &x) + Float::with_val(BITS, &c * &y);
+                    let (upper, lower) = m.split_at_mut(q);
+                    for (x, y) in upper[p].iter_mut().zip(&mut lower[0]) {
+                        let (old_x, old_y) = (x.clone(), y.clone());
+                        *x = Float::with_val(BITS, &c * &old_x) - Float::with_val(BITS, &s * &old_y);
+                        *y = Float::with_val(BITS, &s * &old_x) + Float::with_val(BITS, &c * &old_y);
                     }
                 }
                 for row in &mut a {
@@ -276,10 +285,10 @@ fn one_vs_rest(rows: &Matrix) -> Float {
             let mut inside = true;
             if !edges.is_empty() {
                 let target = less(point, vertices[0]);
-                let weights: Vec<Float> = inverse(outer(&edges, &edges))
-                    .iter()
-                    .map(|row| dot(row, &edges.iter().map(|e| dot(e, &target)).collect::<Vec<_>>()))
-                    .collect();
+                // Vertices in general position only: those of the nearest point's face are.
+                let Some(gram) = try_inverse(outer(&edges, &edges)) else { continue };
+                let products: Vec<Float> = edges.iter().map(|e| dot(e, &target)).collect();
+                let weights: Vec<Float> = gram.iter().map(|row| dot(row, &products)).collect();
                 let total = weights.iter().fold(real(0.0), |t, x| t + x);
                 inside = weights.iter().all(|x| *x >= 0.0) && total <= 1.0;
                 for (weight, edge) in weights.iter().zip(&edges) {

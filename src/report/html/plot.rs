@@ -230,7 +230,7 @@ impl Style {
         }
         let colour = self.colour();
         for &(x, y) in at {
-            let _ = match (self.mark, self.index % 3) {
+            let _ = match (self.mark, (self.index + self.index / COLOURS) % 3) {
                 (Mark::Ring, _) => {
                     writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"8\" fill=\"none\" stroke=\"var(--bad)\" stroke-width=\"2\"/>")
                 }
