@@ -267,7 +267,7 @@ mod tests {
                     let mid = mid.to_float();
                     assert_eq!(mid.prec(), prec);
                     let exact = Rational::from(if negative { Integer::from(-&exact) } else { exact.clone() }) >> 70;
-                    let off = (mid.to_rational().expect("finite") - &exact).abs();
+                    let off: Rational = Rational::from(mid.to_rational().expect("finite") - &exact).abs();
                     let power = |e: i64| {
                         let one = Rational::from(1);
                         if e >= 0 { one << e as u32 } else { one >> e.unsigned_abs() as u32 }
