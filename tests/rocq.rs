@@ -65,7 +65,10 @@ fn the_gallery_does_not_drift() {
 fn theory() -> Option<PathBuf> {
     let theory = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/theory");
     let present = theory.join("CertificateClaims.vo").exists() && Command::new("coqc").arg("--version").output().is_ok();
-    assert!(present || std::env::var_os("UFM_ROCQ").is_none(), "UFM_ROCQ is set, but coqc or proofs/theory/*.vo is missing: make -C proofs");
+    assert!(
+        present || std::env::var_os("UFM_ROCQ").is_none(),
+        "UFM_ROCQ is set, but coqc or proofs/theory/*.vo is missing: make -C proofs"
+    );
     if !present {
         println!("skipped: coqc or the compiled theory is missing (make -C proofs)");
     }

@@ -147,9 +147,13 @@ pub fn formal(id: &str) -> Option<Formal> {
             "gap (checker)",
             &["deep"],
         ),
-        "deep-linear-minority-collapse" => {
-            entry(Unproved, &[], "as deep-linear: needs Schatten quasi-norms, which MathComp 1.15 does not have", "gap (checker)", &["deep"])
-        }
+        "deep-linear-minority-collapse" => entry(
+            Unproved,
+            &[],
+            "as deep-linear: needs Schatten quasi-norms, which MathComp 1.15 does not have",
+            "gap (checker)",
+            &["deep"],
+        ),
         "extended-relu" => entry(
             Statement,
             &["extended_relu_lower", "extended_relu_frame", "extended_relu_attained"],
@@ -206,9 +210,13 @@ pub fn formal(id: &str) -> Option<Formal> {
             GAP,
             &["models"],
         ),
-        "mse-free-imbalanced" => {
-            entry(Unproved, &[], "not written; the collapse identity covers it once the singular value decomposition is given", GAP, &["models"])
-        }
+        "mse-free-imbalanced" => entry(
+            Unproved,
+            &[],
+            "not written; the collapse identity covers it once the singular value decomposition is given",
+            GAP,
+            &["models"],
+        ),
         "ce-minority-collapse" => entry(Unproved, &[], "not written: the threshold for two classes of equal size", GAP, &["models"]),
         "strict-saddles" => entry(
             Part,
