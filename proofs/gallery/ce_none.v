@@ -37,13 +37,13 @@ Definition lower : Q := (0x642edce1e42bf1c10e44c62a003 # 0x200000000000000000000
 Definition upper : Q := (0xc85db9c3c8580203672c26efdaf # 0x4000000000000000000000000000)%binQ.
 Definition gap : Q := (0x1e814aa29a9bda9 # 0x4000000000000000000000000000)%binQ.
 Definition digits : precision := Precision 84 84.
-Definition logs : seq (Z * Z * Z) := [:: (1, 0xa3d70a3d70a39b852, -0x3e97a56f58376440b86d27);
-  (1, 0xa3d70a3d70a3ab852, -0x3e97a56f583762b0b86d27);
-  (1, 0xa3d70a3d70a3bb852, -0x3e97a56f58376120b86d27);
-  (1, 0xa3d70a3d70a3c3852, -0x3e97a56f58376058b86d27);
-  (1, 0xa3d70a3d70a3cb852, -0x3e97a56f58375f90b86d27);
-  (1, 0x1eb851eb851eb880f5c, -0xa734f6b6c07555dbd3ff);
-  (1, 0x1eb851eb851eb898f5c, -0xa734f6b6c075495bd3ff)].
+Definition logs : seq (Z * Z * Z) := [:: (1, 0xa3d70a3d70a39b8520000, -0x3e97a56f58376440b86d27);
+  (1, 0xa3d70a3d70a3ab8520000, -0x3e97a56f583762b0b86d27);
+  (1, 0xa3d70a3d70a3bb8520000, -0x3e97a56f58376120b86d27);
+  (1, 0xa3d70a3d70a3c38520000, -0x3e97a56f58376058b86d27);
+  (1, 0xa3d70a3d70a3cb8520000, -0x3e97a56f58375f90b86d27);
+  (1, 0x1eb851eb851eb880f5c0000, -0xa734f6b6c07555dbd3ff);
+  (1, 0x1eb851eb851eb898f5c0000, -0xa734f6b6c075495bd3ff)].
 Definition levels : seq Z := [:: 0x29f22a9c77ba674a36b8f8; 0x29f22a9c77ba674a36b8f8; 0x29f22a9c77ba658de887ed].
 
 Local Close Scope Z_scope.
