@@ -51,7 +51,7 @@ pub fn rocq(problem: &Problem, point: &ExactPoint, result: &Certification, digit
     let (lower, logs) = if plain.mse {
         (dual.lower.lower(), String::new())
     } else {
-        let (lower, logs) = softmax_lower(&plain, &targets, &dual.r, &fixed);
+        let (lower, logs) = softmax_lower(&plain, &targets, &dual.r.clone().aligned(dual_grid(&dual)), &fixed);
         (rounded(&lower, bits, Round::Down), logs)
     };
     let (upper, levels) = if plain.mse {
@@ -191,7 +191,6 @@ fn averaged(plain: &Plain, point: &ExactPoint) -> ExactPoint {
 /// `softmax_lower` of CertificateSoftmax.v and its table of logarithms.
 fn softmax_lower(plain: &Plain, targets: &Targets, r: &Dyadic, fixed: &Fixed) -> (Rational, String) {
     let groups = plain.counts.len();
-    let r = grid(r);
     let unit = Integer::from(1) << r.exp.unsigned_abs();
     let scale = Integer::from(&unit * &targets.denominator);
     let mut table: BTreeMap<(u64, Integer), Integer> = BTreeMap::new();
@@ -262,9 +261,9 @@ fn rounded(value: &Rational, bits: u32, round: Round) -> Float {
     Float::with_val_round(bits + 32, value, round).0
 }
 
-/// The same numbers on a grid 2^e, e <= 0.
-fn grid(x: &Dyadic) -> Dyadic {
-    x.clone().aligned(x.exp.min(0))
+/// The one grid 2^e, e <= 0, of the dual matrix and its factor.
+fn dual_grid(dual: &dual::Dual) -> i32 {
+    dual.r.exp.min(dual.l.exp).min(0)
 }
 
 fn hex(m: &Integer) -> String {
@@ -347,8 +346,7 @@ fn definitions(text: &mut String, plain: &Plain, targets: &Targets, dual: &dual:
     let tags = if matches!(targets.kind, Kind::Tags) { " tags" } else { "" };
     let _ = writeln!(text, "Definition the_problem : problem :=\n  {model} sizes{tags} lambda_W lambda_H {bias}.");
 
-    // One grid for the dual matrix and its factor.
-    let exp = dual.r.exp.min(dual.l.exp).min(0);
+    let exp = dual_grid(dual);
     let (r, l) = (dual.r.clone().aligned(exp), dual.l.clone().aligned(exp));
     let radius = Rational::from(plain.radius_squared() << (2 * exp.unsigned_abs())).floor().into_numer_denom().0;
     let _ = writeln!(

@@ -87,7 +87,6 @@ pub fn formal(id: &str) -> Option<Formal> {
                 "mse_simplex_etf_iff",
                 "mse_simplex_etf_attained",
                 "mse_simplex_etf_minimisers",
-                "mse_simplex_etf_centred",
                 "mse_simplex_etf_needs_dim",
                 "mse_simplex_etf_zero",
             ],
