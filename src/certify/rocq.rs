@@ -181,7 +181,8 @@ fn averaged(plain: &Plain, point: &ExactPoint) -> ExactPoint {
     let mean = |t: usize, g: usize| {
         let (start, count) = (starts[g], plain.counts[g] as usize);
         let sum: Integer = h.m[t * n + start..t * n + start + count].iter().sum();
-        Integer::from(sum << shift).div_rem_round(Integer::from(count)).0
+        let scaled: Integer = sum << shift;
+        scaled.div_rem_round(Integer::from(count)).0
     };
     let means: Vec<Integer> = (0..h.rows).flat_map(|t| (0..groups).map(move |g| (t, g))).map(|(t, g)| mean(t, g)).collect();
     let m = (0..h.rows).flat_map(|t| (0..n).map(move |i| (t, i))).map(|(t, i)| means[t * groups + plain.label[i]].clone()).collect();
@@ -348,7 +349,7 @@ fn definitions(text: &mut String, plain: &Plain, targets: &Targets, dual: &dual:
 
     let exp = dual_grid(dual);
     let (r, l) = (dual.r.clone().aligned(exp), dual.l.clone().aligned(exp));
-    let radius = Rational::from(plain.radius_squared() << (2 * exp.unsigned_abs())).floor().into_numer_denom().0;
+    let radius = (plain.radius_squared() << (2 * exp.unsigned_abs())).floor().into_numer_denom().0;
     let _ = writeln!(
         text,
         "Definition the_dual : dual := Dual {} {}\n {}\n {}.",
@@ -401,11 +402,9 @@ fn theorems(text: &mut String, plain: &Plain, targets: &Targets) {
         )
     };
     let f = format!("ufm {loss} (qr R lambda_W) (qr R lambda_H) {bias}");
-    let at = format!(
-        "(point_weights the_problem the_point R)
+    let at = "(point_weights the_problem the_point R)
       (point_features the_problem the_point R *m onehot R lab)
-      (point_bias the_problem the_point R)"
-    );
+      (point_bias the_problem the_point R)";
     let labelled = format!("{field} (N : nat) (lab : 'I_N -> 'I_{c}) :\n  sizes_are lab sizes ->");
     let points = format!("forall d (W : 'M[R]_({k}, d)) (H : 'M[R]_(d, N)) (b : 'cV[R]_{k}),\n  bias_allowed {bias} b ->");
     let _ = write!(

@@ -267,14 +267,16 @@ mod tests {
                     let mid = mid.to_float();
                     assert_eq!(mid.prec(), prec);
                     let exact = Rational::from(if negative { Integer::from(-&exact) } else { exact.clone() }) >> 70;
-                    let off: Rational = Rational::from(mid.to_rational().expect("finite") - &exact).abs();
+                    let off: Rational = mid.to_rational().expect("finite") - &exact;
+                    let off = off.abs();
                     let power = |e: i64| {
                         let one = Rational::from(1);
                         if e >= 0 { one << e as u32 } else { one >> e.unsigned_abs() as u32 }
                     };
                     assert!(error.map_or(off == 0, |e| off != 0 && off <= power(e)), "{limbs:x?} {prec}");
                     let nearest = Float::with_val(prec, &exact);
-                    assert!(off <= (Rational::from(nearest.to_rational().expect("finite") - &exact)).abs(), "{limbs:x?} {prec}");
+                    let least: Rational = nearest.to_rational().expect("finite") - &exact;
+                    assert!(off <= least.abs(), "{limbs:x?} {prec}");
                 }
             }
         }

@@ -87,6 +87,7 @@ impl Plan {
                 let height = part.nrows();
                 let mut columns: Vec<&mut [f64]> = part.col_iter_mut().map(contiguous).collect();
                 let mut at = (c * CHUNK % m, c * CHUNK / m);
+                #[expect(clippy::needless_range_loop, reason = "the columns are those of all digits d")]
                 for e in 0..height {
                     let (i, t) = at;
                     a.visit(i, t, |limbs, negative, shift| cut_a.cut(limbs, negative, shift, |d, v| columns[d][e] = v));
