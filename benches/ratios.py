@@ -11,7 +11,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BEGIN, END = "<!-- ratios: begin (python3 benches/ratios.py) -->", "<!-- ratios: end -->"
-KINDS = ["solve", "sphere", "metrics", "newton", "eigen", "product"]
+KINDS = ["solve", "sphere", "multi-label", "metrics", "newton", "eigen", "product"]
 
 sys.path.insert(0, str(ROOT / "benches"))
 import recording  # noqa: E402

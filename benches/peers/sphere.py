@@ -195,9 +195,9 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
-def ratios(rows):
+def ratios(kind, rows):
     measured = [(row, row["medians"].get("ufm", {}).get("1e-08"), fastest(row)) for row in rows]
-    return [recording.ratio(f"sphere to 1e-8, {row['case']}", mine, who, peer) for row, mine, (peer, who) in measured if mine]
+    return [recording.ratio(f"{kind} to 1e-8, {row['case']}", mine, who, peer) for row, mine, (peer, who) in measured if mine]
 
 
 def main():
@@ -210,7 +210,7 @@ def main():
     about = recording.machine(**versions)
     rows = [measure(name, case, options.cap) for name, case in CASES.items() if options.only in name]
     if options.record:
-        recording.save("sphere", about, ratios(rows), rows, table(rows), cap_seconds=options.cap)
+        recording.save("sphere", about, ratios("sphere", rows), rows, table(rows), cap_seconds=options.cap)
     else:
         print(table(rows))
 
