@@ -101,7 +101,12 @@ fn list(theorems: &[Theorem], as_json: bool) -> Result<(), CliError> {
     }
     let entry = |t: &Theorem| {
         let proof = formal(t.id).map(|f| proof_line(&f).replace('`', "")).unwrap_or_default();
-        format!("{} [{}]\n  {}\n  source: {}\n  coq: {proof}\n", t.id, t.trust.name(), t.statement, t.source)
+        let conditional = if t.conditional { ", conditional" } else { "" };
+        let trust = t.trust.name();
+        format!(
+            "{} [{trust}{conditional}]\n  {}\n  hypotheses: {}\n  source: {}\n  coq: {proof}\n",
+            t.id, t.statement, t.hypotheses, t.source
+        )
     };
     print_text(&theorems.iter().map(entry).collect::<String>())
 }
