@@ -20,13 +20,13 @@ import numpy as np
 import scipy
 import scipy.optimize
 
-from sphere import PROGRAM, VALUE_AGREES, Clock, Reached, ratios, recording, table, torch
+from sphere import PROGRAM, TOLERANCES, VALUE_AGREES, Clock, Reached, ratios, recording, table, torch
 
 # name: K, d, samples of each tag set by multiplicity, lambda_W, lambda_H, repeats
 CASES = {
-    "K4": (4, 20, {1: 30, 2: 20}, 0.005, 0.001, 5),
-    "K10": (10, 16, {1: 10, 2: 4}, 0.002, 0.001, 5),
-    "K30": (30, 40, {1: 10, 2: 2}, 0.0005, 0.0005, 3),
+    "K4": (4, 20, {1: 30, 2: 20}, 0.005, 0.001, 3),
+    "K10": (10, 16, {1: 10, 2: 4}, 0.002, 0.001, 3),
+    "K30": (30, 40, {1: 10, 2: 2}, 0.0005, 0.0005, 1),
 }
 
 
@@ -81,7 +81,7 @@ class Problem:
 
 
 def run_scipy(problem, cap):
-    clock = Clock(cap)
+    clock = Clock(cap, max(TOLERANCES))
 
     def objective(x):
         value, gradient = problem.value_gradient(x)
@@ -103,7 +103,7 @@ def run_torch(problem, cap):
     optimiser = torch.optim.LBFGS(
         [w, h, b], max_iter=20, max_eval=10**6, history_size=20, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
-    clock = Clock(cap)
+    clock = Clock(cap, max(TOLERANCES))
 
     def closure():
         optimiser.zero_grad()
