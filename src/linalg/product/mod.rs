@@ -64,6 +64,10 @@ pub enum Accuracy {
     Normwise,
 }
 
+/// Terms times bits of the smallest product that is shared between threads: at 32 x 32 x 32 and 106 bits two threads took 2.5 times as long
+/// as one, at 1024 bits as long (benches/records/2026-11-27-engine.md).
+const LEAST_SHARED: f64 = 4e7;
+
 /// How to form a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProductOptions {
@@ -72,7 +76,7 @@ pub struct ProductOptions {
     /// `None`: the cheapest by a fixed table. [`Scheme::Residues`] gives way to [`Scheme::Direct`] where its table of primes is too short
     /// (20 000 bits or so).
     pub scheme: Option<Scheme>,
-    /// Threads of the rayon pool; the result is the same.
+    /// Threads of the rayon pool, where the product is large enough to pay for them; the result is the same.
     pub parallel: bool,
     pub accuracy: Accuracy,
 }
@@ -121,6 +125,7 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
     let ProductOptions { prec, scheme, parallel, accuracy } = *options;
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let parallel = parallel && m as f64 * k as f64 * n as f64 * f64::from(prec) >= LEAST_SHARED;
     let (ea, eb) = (Heads::new(a, parallel), Heads::new(b, parallel));
     let scaling = Scaling::new(&ea, &eb, k);
     let direct = Direct::new(a, b, (&ea, &eb), prec);
