@@ -66,6 +66,24 @@ proptest! {
     }
 }
 
+/// Minority classes may be better dead while the majority is alive: one common scale of all modes would miss the collapsed value.
+#[test]
+fn imbalanced_deep_relu_reaches_the_collapsed_value() {
+    for (counts, weight, factors, alive) in [
+        ([40u64, 40, 4, 3, 1], "0.005", 3, 4),
+        ([40, 40, 4, 3, 1], "0.01", 4, 2),
+        ([20, 19, 18, 2, 2], "0.01", 4, 3),
+        ([20, 19, 18, 2, 2], "0.002", 3, 5),
+    ] {
+        let text = format!("model = 'deep-relu'\nloss = 'mse'\nclass_counts = {counts:?}\ndim = 6\nlambdas = {:?}", vec![weight; factors]);
+        let problem = Problem::from_toml(&text).unwrap();
+        let found = lowest(&problem, 0);
+        assert!(excess(&problem, found.solution.objective) <= 1e-12, "{counts:?}, {weight}");
+        let scalars = closed_form(&problem).unwrap().scalars(64);
+        assert!(scalars.iter().any(|(name, value)| *name == "surviving_classes" && matches!(value, Scalar::Count(n) if *n == alive)));
+    }
+}
+
 /// K = 100, γ = 2: the margin jumps from 2.37 to 0 at c = 1.1157, and zero is a local minimum before that.
 #[test]
 fn focal_margins_that_jump() {

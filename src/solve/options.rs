@@ -23,8 +23,8 @@ pub enum Start {
     #[default]
     Random,
     /// Balanced factors of the leading singular modes of the steepest descent direction of the loss at zero logits; deep models and
-    /// losses other than the squared error: at the scale where the objective is least, in deep linear models for each mode on its own, zero
-    /// included.
+    /// losses other than the squared error: at the scale where the objective is least, in deep models for each mode on its own, zero
+    /// included (deep ReLU: or at one scale of all, if that is lower).
     Spectral,
     /// This point; its bias must be present exactly when the problem has one.
     Point(Point),

@@ -28,15 +28,25 @@ pub(super) fn random(layout: &Layout, seed: u64) -> Vec<f64> {
 
 /// See [`super::Start::Spectral`].
 pub(super) fn spectral(objective: &mut Objective) -> Result<Vec<f64>, SolveError> {
-    let (mut x, modes) = unit_modes(objective)?;
+    let (all, modes) = unit_modes(objective)?;
     let deep = objective.layout().layers > 1;
-    if deep && !objective.relu() {
-        // Linear layers: the modes do not see each other, and some may be better dead.
-        let all = std::mem::replace(&mut x, vec![0.0; objective.layout().len()]);
-        (0..modes).for_each(|mode| scale_modes(objective, &mut x, &all, mode..mode + 1));
-    } else if deep || !objective.squared() {
-        let all = x.clone();
-        scale_modes(objective, &mut x, &all, 0..modes);
+    let mut together = all.clone();
+    if deep && objective.relu() || !deep && !objective.squared() {
+        scale_modes(objective, &mut together, &all, 0..modes);
+    }
+    if !deep {
+        return Ok(together);
+    }
+    // Linear layers: the modes do not see each other, and some may be better dead.
+    let mut x = vec![0.0; all.len()];
+    (0..modes).for_each(|mode| scale_modes(objective, &mut x, &all, mode..mode + 1));
+    if objective.relu() {
+        // Modes of different signs do see each other there.
+        let mut gradient = vec![0.0; x.len()];
+        let mut value = |x: &[f64]| objective.value_gradient(x, &mut gradient);
+        if value(&together) < value(&x) {
+            return Ok(together);
+        }
     }
     Ok(x)
 }
