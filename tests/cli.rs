@@ -232,7 +232,7 @@ fn out_writes_a_point_that_starts_and_certifies() {
     assert_eq!((certified.code, &v["certificate"]["point"]), (0, &"user".into()));
 
     let before = desk.read("a.npz");
-    for flag in ["--out", "--trace"] {
+    for flag in ["--out", "--trace", "--report"] {
         let refused = desk.ufm(&format!("solve {file} {flag} a.npz"));
         assert!(refused.refusal().contains("a.npz already exists"));
     }
@@ -245,7 +245,14 @@ fn out_writes_a_point_that_starts_and_certifies() {
 #[test]
 fn outputs_that_cannot_be_written_are_refused_before_the_work() {
     let file = example("ce_k100");
-    for args in ["--out missing/p.npz", "--trace missing/t.csv", "--out same --trace same", "--method closed-form --trace t.csv"] {
+    for args in [
+        "--out missing/p.npz",
+        "--trace missing/t.csv",
+        "--out same --trace same",
+        "--report missing/r.html",
+        "--trace same --report same",
+        "--method closed-form --trace t.csv",
+    ] {
         let run = solve(&format!("{file} {args}"));
         run.refusal();
         assert!(run.time.as_secs_f64() < 1.0, "{args}");
@@ -285,6 +292,28 @@ fn traces_carry_metrics_and_certified_gaps() {
     assert!(number(newton.last().unwrap(), 7) <= GAP_TOL);
     let deep = run(&format!("{} --digits 20", example("extended_relu")), "deep.csv");
     assert_eq!(deep[0].join(","), HEADER, "no gaps where no certificate covers the model");
+}
+
+/// The page of a descent at the literature's setting: objective, gradient norm and certified gap, metrics.
+#[test]
+fn pages_of_runs_have_their_curves() {
+    let desk = Desk::new();
+    desk.ufm(&format!("solve {} --method gd --lr 2 --steps 60 --digits 15 --report gd.html", example("mse_bias_none")));
+    let page = desk.text("gd.html");
+    for text in ["minimum in closed form", "certified gap", "gradient norm", "nc2_of", "f* &gt;="] {
+        assert!(page.contains(text), "{text}");
+    }
+    // Sixty-one steps of eight curves, and the two ends of the minimum.
+    assert_eq!(page.matches("<tr>").count(), page.matches("</tr>").count());
+    assert!(page.matches("<tr>").count() > 7 * 61 + 2);
+
+    assert_eq!(desk.ufm(&format!("solve {} --method closed-form --report closed.html", example("mse_bias_none"))).code, 0);
+    let closed = desk.text("closed.html");
+    assert!(closed.contains("0.06124555") && !closed.contains("<svg"));
+    // No curve of a certified gap without digits, no line of a minimum where none is proved.
+    desk.ufm(&format!("solve {} --report relu.html", example("extended_relu")));
+    let relu = desk.text("relu.html");
+    assert!(relu.contains("gradient norm") && !relu.contains("certified gap") && !relu.contains("minimum in closed form"));
 }
 
 #[test]

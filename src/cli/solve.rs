@@ -14,11 +14,12 @@ use super::{
     problem::{Loaded, ProblemArgs, read_point},
     progress,
     trace::Gaps,
+    write_page,
 };
 use crate::certify::{CertifyError, CertifyOptions, Verdict, certify};
 use crate::metrics::{layers, point_metrics};
 use crate::problem::{Point, Problem};
-use crate::report::{self, Table, certificate_json, closed_form_json, number};
+use crate::report::{self, Table, certificate_json, closed_form_json, number, solve_page};
 use crate::solve::{
     Attempt, Lowest, Method, Progress, Refined, Solution, SolveError, SolveOptions, Start, Status, TraceRow, minimise_from,
     minimise_lowest, refine,
@@ -60,6 +61,9 @@ pub(super) struct Args {
     /// Write one CSV row per recorded step
     #[arg(long, value_name = "FILE.csv")]
     trace: Option<PathBuf>,
+    /// Write a page with the solution and the curves of the recorded steps; with --digits, certified gaps too
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,15 +89,25 @@ const DEFAULT_STEPS: u64 = 100_000;
 pub(super) fn run(args: &Args) -> Result<bool, CliError> {
     check_flags(args)?;
     let loaded = args.problem.load()?;
-    args.out.iter().chain(&args.trace).try_for_each(|path| check_output(path))?;
-    let mut report =
-        Report { json: json!({ "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw }), table: Table::default(), holds: true };
+    args.out.iter().chain(&args.trace).chain(&args.report).try_for_each(|path| check_output(path))?;
+    let mut report = Report {
+        json: json!({ "version": env!("CARGO_PKG_VERSION"), "problem": loaded.raw }),
+        table: Table::default(),
+        curves: None,
+        holds: true,
+    };
     report::problem_rows(&mut report.table, &loaded.problem);
     if matches!(args.method, Choice::Both | Choice::ClosedForm) {
         closed_form(args, &loaded.problem, &mut report)?;
     }
     if args.method != Choice::ClosedForm {
         numerical(args, &loaded, &mut report)?;
+    }
+    if let Some(path) = &args.report {
+        let (trace, gaps) = report.curves.take().unwrap_or_default();
+        let (form, _) = closed_form_json(&loaded.problem, DEFAULT_DIGITS);
+        let minimum = form["f_star"].as_str().filter(|_| form["trust"] == "certified").and_then(|text| text.parse().ok());
+        write_page(path, &solve_page(&report.table, &trace, &gaps, minimum))?;
     }
     if args.json {
         print_json(&report.json)?;
@@ -107,12 +121,18 @@ pub(super) fn run(args: &Args) -> Result<bool, CliError> {
 struct Report {
     json: Value,
     table: Table,
+    /// The recorded steps and their certified gaps.
+    curves: Option<(Vec<TraceRow>, Vec<Option<f64>>)>,
     holds: bool,
 }
 
 impl Args {
     fn digits(&self) -> u32 {
         self.digits.unwrap_or(DEFAULT_DIGITS)
+    }
+
+    fn traced(&self) -> bool {
+        self.trace.is_some() || self.report.is_some()
     }
 
     fn certify_options(&self) -> CertifyOptions {
@@ -129,8 +149,14 @@ fn check_flags(args: &Args) -> Result<(), CliError> {
     if args.method == Choice::ClosedForm && (args.trace.is_some() || args.start.is_some()) {
         return refuse("--trace and --start belong to a numerical method, not to --method closed-form");
     }
-    if args.out.is_some() && args.out == args.trace {
-        return refuse("--out and --trace name the same file; give two names");
+    for (a, b, names) in [
+        (&args.out, &args.trace, "--out and --trace"),
+        (&args.out, &args.report, "--out and --report"),
+        (&args.trace, &args.report, "--trace and --report"),
+    ] {
+        if a.is_some() && a == b {
+            return refuse(&format!("{names} name the same file; give two names"));
+        }
     }
     Ok(())
 }
@@ -152,7 +178,7 @@ fn closed_form(args: &Args, problem: &Problem, report: &mut Report) -> Result<()
 fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
     let problem = &loaded.problem;
     // With --digits given, a trace carries certified gaps too.
-    let mut gaps = args.digits.filter(|_| args.trace.is_some()).map(|_| Gaps::new(problem, args.certify_options()));
+    let mut gaps = args.digits.filter(|_| args.traced()).map(|_| Gaps::new(problem, args.certify_options()));
     let options = minimiser_options(args, problem)?;
     let lowest = match minimised(args, problem, &options, &mut gaps) {
         Ok(lowest) => lowest,
@@ -201,6 +227,7 @@ fn numerical(args: &Args, loaded: &Loaded, report: &mut Report) -> Result<(), Cl
     if let Some(path) = &args.trace {
         super::trace::write(path, &solution.trace, gaps.as_ref())?;
     }
+    report.curves = Some((solution.trace, gaps.map(|gaps| gaps.values()).unwrap_or_default()));
     if let Some(path) = &args.out {
         refined.map_or(solution.point, |(r, _)| r.point.to_f64()).write_npz(path).map_err(CliError::input)?;
     }
@@ -245,7 +272,7 @@ fn minimiser_options(args: &Args, problem: &Problem) -> Result<SolveOptions, Cli
         Some("spectral") => Start::Spectral,
         Some(path) => Start::Point(read_point(Path::new(path), problem)?),
     };
-    let (seed, tol, trace) = (args.seed, args.tol.to_f64(), args.trace.is_some());
+    let (seed, tol, trace) = (args.seed, args.tol.to_f64(), args.traced());
     Ok(SolveOptions { method, start, seed, tol, time_limit: args.time_limit, trace, ..Default::default() })
 }
 

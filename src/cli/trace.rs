@@ -32,6 +32,13 @@ impl<'a> Gaps<'a> {
     }
 }
 
+impl Gaps<'_> {
+    /// The gap of each recorded step; nothing where no certificate covers the problem.
+    pub fn values(&self) -> Vec<Option<f64>> {
+        self.rows.iter().flatten().map(|text| text.parse().ok()).collect()
+    }
+}
+
 /// Header: step, objective, gradient_norm, the metrics, and gap when there are gaps.
 pub(super) fn write(path: &Path, rows: &[TraceRow], gaps: Option<&Gaps<'_>>) -> Result<(), CliError> {
     let gaps = gaps.and_then(|gaps| gaps.rows.as_ref());

@@ -17,6 +17,11 @@ impl Table {
         self.rows.push((name.into(), value.into()));
     }
 
+    /// Name and value of each row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The table as text, one line per row.
     ///
     /// ```
