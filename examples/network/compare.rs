@@ -22,6 +22,8 @@ pub struct Comparison {
     /// The network's classifier and last hidden features as a point of that problem.
     pub point: Point,
     pub lambda_h: f64,
+    /// Whether λ_H is what self-duality implies, not a weight that training had.
+    pub implied: bool,
     /// `c = K √(n λ_W λ_H)`: the model collapses while c < 1.
     pub c: f64,
     pub regime: Regime,
@@ -32,7 +34,7 @@ pub struct Comparison {
     pub residuals: Vec<(&'static str, f64, f64)>,
 }
 
-/// The model whose λ_W is the network's weight decay and whose λ_H is implied by self-duality.
+/// The model whose λ_W is the network's weight decay and whose λ_H is ν/N with feature decay ν, else implied by self-duality.
 ///
 /// At a minimiser of the model `λ_W ‖W‖² = λ_H ‖H‖²`. A network has no λ_H: its features are penalised through the weights that make
 /// them. The λ_H that its last layer would have were it a minimiser is `λ_W ‖W‖²/‖H‖²`, W and H the classifier and the last hidden
@@ -42,7 +44,8 @@ pub struct Comparison {
 pub fn compare(data: &Data, objective: &Objective, record: &Record<'_>) -> Result<Comparison, Box<dyn std::error::Error>> {
     let last = record.network.weights.len() - 1;
     let (w, h) = (&record.network.weights[last], &record.outputs[last]);
-    let lambda_h = objective.decay * w.squared_norm_l2() / h.squared_norm_l2();
+    let implied = objective.decay * w.squared_norm_l2() / h.squared_norm_l2();
+    let lambda_h = objective.feature_decay.map_or(implied, |nu| nu / data.labels.len() as f64);
     let (loss, bias) = match (objective.loss, objective.bias) {
         (Loss::Mse, Bias::None) => ("mse", "none"),
         (Loss::Mse, Bias::Free) => ("mse", "free"),
@@ -72,6 +75,7 @@ pub fn compare(data: &Data, objective: &Objective, record: &Record<'_>) -> Resul
         NAMES.iter().zip(found.iter().zip(&wanted)).map(|(name, (a, b))| (*name, distance(a, b), distance(&centred(a), &centred(b))));
     Ok(Comparison {
         lambda_h,
+        implied: objective.feature_decay.is_none(),
         c: k as f64 * (n as f64 * objective.decay * lambda_h).sqrt(),
         regime: model.regime(),
         value,

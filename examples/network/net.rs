@@ -25,21 +25,26 @@ pub enum Bias {
     Regularized,
 }
 
-/// `S_0 = X, S_j = relu(W_j S_{j-1} + b_j 1ᵀ), Z = W_m S_{m-1} + b_m 1ᵀ`; columns are samples.
+/// `S_0 = X, S_j = relu(W_j S_{j-1} + b_j 1ᵀ), Z = W_m S_{m-1} + b_m 1ᵀ`; columns are samples. With linear features `S_{m-1}` passes
+/// no ReLU.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     /// W_1, ..., W_m.
     pub weights: Vec<Mat<f64>>,
     /// b_1, ..., b_m; empty without biases.
     pub biases: Vec<Vec<f64>>,
+    pub linear_features: bool,
 }
 
-/// `f = L(Z) + λ/2 Σ_j ‖W_j‖² (+ λ/2 Σ_j ‖b_j‖², regularized biases)`.
+/// `f = L(Z) + λ/2 Σ_j ‖W_j‖² (+ λ/2 Σ_j ‖b_j‖², regularized biases)`; with feature decay ν `f = L(Z) + λ/2 ‖W_m‖² (+ λ/2 ‖b_m‖²)
+/// + ν/(2N) ‖S_{m-1}‖²`: the unconstrained features model with λ_H = ν/N, its features made by a network.
 #[derive(Debug, Clone, Copy)]
 pub struct Objective {
     pub loss: Loss,
     pub bias: Bias,
     pub decay: f64,
+    /// ν. The last features are linear then.
+    pub feature_decay: Option<f64>,
 }
 
 /// Columns whose gradient one task computes. It is fixed, and the tasks' sums are added in order, so results do not depend on the
@@ -60,7 +65,7 @@ impl Network {
     /// Normal weights of variance 2/(columns), biases zero: the scale at which ReLU layers keep the size of their input.
     ///
     /// Source: K. He et al., *Delving deep into rectifiers*, ICCV (2015).
-    pub fn random(widths: &[usize], bias: Bias, rng: &mut ChaCha8Rng) -> Self {
+    pub fn random(widths: &[usize], objective: &Objective, rng: &mut ChaCha8Rng) -> Self {
         let mut matrix = |rows: usize, cols: usize| {
             let scale = (2.0 / cols as f64).sqrt();
             Mat::from_fn(rows, cols, |_, _| {
@@ -69,14 +74,19 @@ impl Network {
             })
         };
         let weights = widths.windows(2).map(|pair| matrix(pair[1], pair[0])).collect();
-        let biases = if bias == Bias::None { vec![] } else { widths[1..].iter().map(|&rows| vec![0.0; rows]).collect() };
-        Network { weights, biases }
+        let biases = if objective.bias == Bias::None { vec![] } else { widths[1..].iter().map(|&rows| vec![0.0; rows]).collect() };
+        Network { weights, biases, linear_features: objective.feature_decay.is_some() }
+    }
+
+    /// How many matrices are followed by a ReLU: the first ones.
+    fn activated(&self) -> usize {
+        (self.weights.len() - 1).saturating_sub(usize::from(self.linear_features))
     }
 
     /// The same shape, all zero.
     pub fn zero(&self) -> Self {
         let weights = self.weights.iter().map(|w| Mat::zeros(w.nrows(), w.ncols())).collect();
-        Network { weights, biases: self.biases.iter().map(|b| vec![0.0; b.len()]).collect() }
+        Network { weights, biases: self.biases.iter().map(|b| vec![0.0; b.len()]).collect(), linear_features: self.linear_features }
     }
 
     /// S_0, ..., S_{m-1}, Z.
@@ -90,7 +100,7 @@ impl Network {
                 if let Some(b) = self.biases.get(j) {
                     column.iter_mut().zip(b).for_each(|(z, b)| *z += b);
                 }
-                if j + 1 < self.weights.len() {
+                if j < self.activated() {
                     column.iter_mut().for_each(|z| *z = z.max(0.0));
                 }
             }
@@ -142,11 +152,23 @@ impl Objective {
         self.bias == Bias::Regularized
     }
 
-    /// The regulariser.
-    pub fn penalty(&self, network: &Network) -> f64 {
-        let weights: f64 = network.weights.iter().map(Mat::squared_norm_l2).sum();
-        let biases: f64 = if self.penalises_biases() { network.biases.iter().flatten().map(|b| b * b).sum() } else { 0.0 };
+    /// The first matrix with weight decay.
+    fn first_decayed(&self, network: &Network) -> usize {
+        if self.feature_decay.is_some() { network.weights.len() - 1 } else { 0 }
+    }
+
+    /// The regulariser of the weights.
+    fn weight_penalty(&self, network: &Network) -> f64 {
+        let first = self.first_decayed(network);
+        let weights: f64 = network.weights[first..].iter().map(Mat::squared_norm_l2).sum();
+        let biases: f64 = if self.penalises_biases() { network.biases[first..].iter().flatten().map(|b| b * b).sum() } else { 0.0 };
         0.5 * self.decay * (weights + biases)
+    }
+
+    /// The regulariser, at the last features of all samples.
+    pub fn penalty(&self, network: &Network, features: &Mat<f64>) -> f64 {
+        let of_features = self.feature_decay.map_or(0.0, |nu| 0.5 * nu * features.squared_norm_l2() / features.ncols() as f64);
+        self.weight_penalty(network) + of_features
     }
 
     /// `L` of the logits of samples with these labels.
@@ -173,12 +195,12 @@ impl Objective {
             loss += part.loss;
             gradient.add(1.0, &part.gradient);
         }
-        let mut decayed = network.clone();
-        if !self.penalises_biases() {
-            decayed.biases.iter_mut().flatten().for_each(|b| *b = 0.0);
-        }
+        let (mut decayed, first) = (network.clone(), self.first_decayed(network));
+        decayed.weights[..first].iter_mut().for_each(|w| w.fill(0.0));
+        let free = if self.penalises_biases() { first } else { decayed.biases.len() };
+        decayed.biases[..free].iter_mut().flatten().for_each(|b| *b = 0.0);
         gradient.add(self.decay, &decayed);
-        (loss + self.penalty(network), gradient)
+        (loss + self.weight_penalty(network), gradient)
     }
 
     fn part(&self, network: &Network, x: MatRef<'_, f64>, labels: &[u32], samples: f64) -> Part {
@@ -190,8 +212,8 @@ impl Objective {
             loss += self.loss.gradient(z, label as usize) / samples;
             z.iter_mut().for_each(|z| *z /= samples);
         }
-        let mut gradient = network.zero();
-        for j in (0..network.weights.len()).rev() {
+        let (mut gradient, last) = (network.zero(), network.weights.len() - 1);
+        for j in (0..=last).rev() {
             product(gradient.weights[j].as_mut(), Accum::Replace, errors.as_ref(), layers[j].transpose());
             if let Some(b) = gradient.biases.get_mut(j) {
                 for column in 0..errors.ncols() {
@@ -202,7 +224,11 @@ impl Objective {
                 let w = &network.weights[j];
                 let mut before = Mat::zeros(w.ncols(), labels.len());
                 product(before.as_mut(), Accum::Replace, w.transpose(), errors.as_ref());
-                for column in 0..before.ncols() {
+                if let (Some(nu), true) = (self.feature_decay, j == last) {
+                    loss += 0.5 * nu * layers[j].squared_norm_l2() / samples;
+                    before += faer::Scale(nu / samples) * &layers[j];
+                }
+                for column in (0..before.ncols()).filter(|_| j <= network.activated()) {
                     let active = layers[j].col_as_slice(column);
                     before.col_as_slice_mut(column).iter_mut().zip(active).for_each(|(d, s)| {
                         if *s <= 0.0 {
@@ -241,7 +267,8 @@ mod tests {
             if moved == (j, r, None) { b + step } else { b }
         };
         let mut penalty = real(0.0);
-        for (j, w) in net.weights.iter().enumerate() {
+        let first = if o.feature_decay.is_some() { net.weights.len() - 1 } else { 0 };
+        for (j, w) in net.weights.iter().enumerate().skip(first) {
             for r in 0..w.nrows() {
                 (0..w.ncols()).for_each(|c| penalty += weight(j, r, c).square());
                 if o.bias == Bias::Regularized {
@@ -255,9 +282,13 @@ mod tests {
             for (j, w) in net.weights.iter().enumerate() {
                 let row = |r: usize| {
                     let z = s.iter().enumerate().fold(bias(j, r), |z, (c, s)| z + Float::with_val(BITS, &weight(j, r, c) * s));
-                    if j + 1 < net.weights.len() && z < 0 { real(0.0) } else { z }
+                    let relu = j + 1 < net.weights.len() && !(o.feature_decay.is_some() && j + 2 == net.weights.len());
+                    if relu && z < 0 { real(0.0) } else { z }
                 };
                 s = (0..w.nrows()).map(row).collect();
+                if let (Some(nu), true) = (o.feature_decay, j + 2 == net.weights.len()) {
+                    s.iter().for_each(|s| loss += s.clone().square() * (0.5 * nu));
+                }
             }
             match o.loss {
                 Loss::Mse => {
@@ -277,9 +308,16 @@ mod tests {
     #[test]
     fn gradients_are_differences_of_a_256_bit_objective() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for (loss, bias) in [(Loss::Mse, Bias::None), (Loss::Mse, Bias::Regularized), (Loss::Ce, Bias::Free), (Loss::Ce, Bias::None)] {
-            let widths = [4, 5, 6, 3];
-            let mut net = Network::random(&widths, bias, &mut rng);
+        for (loss, bias, feature_decay) in [
+            (Loss::Mse, Bias::None, None),
+            (Loss::Mse, Bias::Regularized, None),
+            (Loss::Ce, Bias::Free, None),
+            (Loss::Ce, Bias::None, None),
+            (Loss::Ce, Bias::Regularized, Some(0.03)),
+            (Loss::Mse, Bias::None, Some(0.03)),
+        ] {
+            let o = Objective { loss, bias, decay: 0.01, feature_decay };
+            let mut net = Network::random(&[4, 5, 6, 3], &o, &mut rng);
             net.biases.iter_mut().flatten().for_each(|b| {
                 *b = 0.1 * {
                     let x: f64 = StandardNormal.sample(&mut rng);
@@ -290,7 +328,6 @@ mod tests {
             let n = CHUNK + 3;
             let x = Mat::from_fn(4, n, |_, _| StandardNormal.sample(&mut rng));
             let labels: Vec<u32> = (0..n as u32).map(|i| i % 3).collect();
-            let o = Objective { loss, bias, decay: 0.01 };
             let (value, gradient) = o.gradient(&net, &x, &labels);
             let step = Float::with_val(BITS, 1) << STEP_EXPONENT;
             let at = |moved, step: &Float| reference(&o, &net, &x, &labels, moved, step);

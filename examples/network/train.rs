@@ -85,7 +85,7 @@ pub fn train(
     watch: &mut dyn FnMut(&Record<'_>) -> Result<(), TrainError>,
 ) -> Result<Network, TrainError> {
     let mut rng = ChaCha8Rng::seed_from_u64(schedule.seed);
-    let mut network = Network::random(widths, objective.bias, &mut rng);
+    let mut network = Network::random(widths, objective, &mut rng);
     let mut velocity = network.zero();
     let mut order: Vec<usize> = (0..data.labels.len()).collect();
     let steps = order.len().div_ceil(schedule.batch);
@@ -133,7 +133,7 @@ fn record<'a>(data: &Data, objective: &Objective, network: &'a Network, epoch: u
     };
     let errors = data.labels.iter().enumerate().filter(|&(column, label)| wrong((column, label))).count();
     let layers = hidden.iter().enumerate().map(|(j, s)| layer(data, network, j, s)).collect::<Result<_, _>>()?;
-    let objective = loss + objective.penalty(network);
+    let objective = loss + objective.penalty(network, &hidden[hidden.len() - 1]);
     if !objective.is_finite() {
         return Err(TrainError::Diverged { epoch });
     }
@@ -175,9 +175,9 @@ mod tests {
         model: (f64, f64, f64),
     }
 
-    fn run(loss: Loss, bias: Bias, threads: usize, out: Option<&std::path::Path>) -> Outcome {
+    fn run(loss: Loss, bias: Bias, feature_decay: Option<f64>, threads: usize, out: Option<&std::path::Path>) -> Outcome {
         let data = digits().unwrap().balanced(12).unwrap();
-        let objective = Objective { loss, bias, decay: 1e-3 };
+        let objective = Objective { loss, bias, decay: 1e-3, feature_decay };
         let schedule = Schedule { epochs: EPOCHS, batch: 20, rate: 0.03, momentum: 0.9, seed: 1 };
         let mut folder = out.map(|path| Folder::create(path).unwrap());
         let (mut curve, mut model) = (vec![], None);
@@ -201,7 +201,7 @@ mod tests {
     fn a_small_network_collapses() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let first = run(Loss::Mse, Bias::None, 1, Some(&out));
+        let first = run(Loss::Mse, Bias::None, None, 1, Some(&out));
         println!("{:?} {:?}", first.curve, first.model);
         let (start, end) = (&first.curve[0], first.curve.last().unwrap());
         let fitted = first.curve.iter().find(|(error, _)| *error == 0.0).expect("the training set is learned");
@@ -214,7 +214,7 @@ mod tests {
         let (value, minimum, logits) = first.model;
         assert!(value >= minimum && logits < LOGITS, "{:?}", first.model);
 
-        let second = run(Loss::Mse, Bias::None, 3, None);
+        let second = run(Loss::Mse, Bias::None, None, 3, None);
         assert!(first.network == second.network && first.curve == second.curve, "threads change nothing");
 
         // Snapshots hold every layer, what reads it, and labels; an earlier run's folder is refused.
@@ -235,17 +235,33 @@ mod tests {
 
     #[test]
     fn cross_entropy_and_biases() {
-        let outcome = run(Loss::Ce, Bias::Regularized, 2, None);
+        let outcome = run(Loss::Ce, Bias::Regularized, None, 2, None);
         println!("{:?} {:?}", outcome.curve, outcome.model);
         let end = outcome.curve.last().unwrap();
         assert!(end.0 == 0.0 && end.1[3] < outcome.curve[0].1[3] / 2.0, "{:?}", outcome.curve);
         assert!(outcome.model.0 >= outcome.model.1 && outcome.network.biases.iter().all(|b| b.iter().any(|x| *x != 0.0)));
     }
 
+    /// As [`LOGITS`] with cross-entropy after so short a training, and the objective over the model's minimum.
+    const CE_LOGITS: f64 = 0.1;
+    const ABOVE_MINIMUM: f64 = 1.05;
+
+    /// Features penalised as the model's are: cross-entropy collapses, and to what the model predicts.
+    #[test]
+    fn cross_entropy_with_feature_decay_collapses() {
+        let outcome = run(Loss::Ce, Bias::None, Some(1e-2), 2, None);
+        println!("{:?} {:?}", outcome.curve, outcome.model);
+        let fitted = outcome.curve.iter().find(|(error, _)| *error == 0.0).expect("the training set is learned");
+        let end = outcome.curve.last().unwrap();
+        assert!(end.0 == 0.0 && fitted.1[3] / end.1[3] >= PAST_ZERO_ERROR, "{:?}", outcome.curve);
+        let (value, minimum, logits) = outcome.model;
+        assert!(value >= minimum && value < ABOVE_MINIMUM * minimum && logits < CE_LOGITS, "{:?}", outcome.model);
+    }
+
     #[test]
     fn divergence_is_an_error() {
         let data = digits().unwrap().balanced(3).unwrap();
-        let objective = Objective { loss: Loss::Mse, bias: Bias::None, decay: 1e-3 };
+        let objective = Objective { loss: Loss::Mse, bias: Bias::None, decay: 1e-3, feature_decay: None };
         let schedule = Schedule { epochs: 50, batch: 30, rate: 1e6, momentum: 0.9, seed: 1 };
         let outcome = train(&data, &[64, 16, 10], &objective, &schedule, &ProgressBar::hidden(), &mut |_| Ok(()));
         assert!(outcome.unwrap_err().to_string().contains("--rate"));
