@@ -131,7 +131,7 @@ impl Mat {
     }
 
     /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.
-    fn digits(&self, width: usize, bits: u64) -> Vec<Vec<i64>> {
+    fn digits(&self, width: usize, bits: u64) -> Digits {
         let count = bits.div_ceil(width as u64).max(1) as usize;
         let mask = (1u128 << width) - 1;
         let digit = |m: &Int, p: usize| {
@@ -151,6 +151,9 @@ fn spare(len: usize) -> u64 {
     u64::from(usize::BITS - len.leading_zeros())
 }
 
+/// The digits of a matrix, the least significant first, each row by row.
+type Digits = Vec<Vec<i64>>;
+
 /// Two matrices with rows of one length, cut into digits of `width` bits: A = Σ_p A_p 2^(width·p) and B alike, so that A Bᵀ is the sum of
 /// the A_p B_qᵀ 2^(width·(p+q)).
 ///
@@ -160,7 +163,7 @@ struct Cut<'a> {
     rows: (&'a Mat, &'a Mat),
     width: usize,
     /// None: more digits than are worth it.
-    digits: Option<(Vec<Vec<i64>>, Vec<Vec<i64>>)>,
+    digits: Option<(Digits, Digits)>,
 }
 
 impl<'a> Cut<'a> {
