@@ -243,12 +243,12 @@ pub(super) fn given(plain: &Plain, r: Dyadic, shrink: u32, bits: u32) -> Option<
 
 /// R D, entries times class sizes.
 fn weighted(plain: &Plain, r: &Dyadic) -> Dyadic {
-    let m = r.m.iter().enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % r.cols])).collect();
+    let m = r.m.par_iter().enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % r.cols])).collect();
     Dyadic { m, ..*r }
 }
 
 pub(super) fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
-    let m = r.iter().map(|x| {
+    let m = r.par_iter().map(|x| {
         let scaled = Float::with_val(x.prec() + shrink + 8, x - Float::with_val(x.prec() + shrink + 8, x >> shrink)) >> exp;
         scaled.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(m, _)| m)
     });
@@ -322,11 +322,13 @@ pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
         beta = scaled(total, 2 * r.exp) / (Rational::from(2 * lambda_b) * Integer::from(n.square_ref()));
     }
     if plain.mse {
-        let (mut squares, mut trace) = (Integer::new(), Integer::new());
+        let row = |i: usize| {
+            let row = r.m[i * c..(i + 1) * c].iter().zip(&plain.counts);
+            row.fold(Integer::new(), |sum, (x, &count)| sum + Integer::from(x.square_ref()) * count)
+        };
+        let squares: Integer = (0..k).into_par_iter().map(row).sum();
+        let mut trace = Integer::new();
         for j in 0..c {
-            for i in 0..k {
-                squares += Integer::from(r.m[i * c + j].square_ref()) * plain.counts[j];
-            }
             trace += plain.tags[j].iter().map(|&i| Integer::from(&r.m[i * c + j] * plain.counts[j])).sum::<Integer>();
         }
         let value = -(scaled(squares, 2 * r.exp) / 2u32 + scaled(trace, r.exp)) / n - beta;

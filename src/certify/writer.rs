@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use rayon::prelude::*;
 use rug::{Float, Integer, Rational};
 use sha2::{Digest, Sha256};
 
@@ -37,12 +38,22 @@ impl Writer {
         let exp = if x.m.iter().all(|m| *m == 0) { 0 } else { x.exp + zeros as i32 };
         let _ = writeln!(self.text, "{name} {} {} {exp}", x.rows, x.cols);
         // A matrix without columns has no lines.
-        for i in (0..x.rows).filter(|_| x.cols > 0) {
-            for (j, m) in x.m[i * x.cols..(i + 1) * x.cols].iter().enumerate() {
+        let line = |row: &[Integer]| {
+            let mut line = String::with_capacity(16 * row.len());
+            for (j, m) in row.iter().enumerate() {
+                let sign = if *m < 0 { "-" } else { "" };
                 let separator = if j == 0 { "" } else { " " };
-                let _ = write!(self.text, "{separator}{:x}", Integer::from(m >> zeros));
+                let _ = match m.to_i64() {
+                    Some(m) => write!(line, "{separator}{sign}{:x}", m.unsigned_abs() >> zeros),
+                    None => write!(line, "{separator}{:x}", Integer::from(m >> zeros)),
+                };
             }
-            self.text.push('\n');
+            line.push('\n');
+            line
+        };
+        if x.cols > 0 {
+            let lines: Vec<String> = x.m.par_chunks(x.cols).map(line).collect();
+            lines.iter().for_each(|line| self.text.push_str(line));
         }
     }
 

@@ -79,7 +79,12 @@ impl Dyadic {
 
     /// Nearest f64 of every entry.
     pub fn to_f64(&self) -> Mat<f64> {
-        Mat::from_fn(self.rows, self.cols, |i, j| self.rational(i, j).to_f64())
+        // 64 bits times a power of two in this range stay normal: the integer's rounding is the only one.
+        let unit = (-900..=900).contains(&self.exp).then(|| 2f64.powi(self.exp));
+        Mat::from_fn(self.rows, self.cols, |i, j| match (self.m[i * self.cols + j].to_i64(), unit) {
+            (Some(m), Some(unit)) => m as f64 * unit,
+            _ => self.rational(i, j).to_f64(),
+        })
     }
 }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
-use num_traits::{One, Signed, Zero};
+use num_traits::One;
 
 use crate::dyadic::Dyadic;
+use crate::int::Int;
 use crate::matrix::Mat;
 use crate::problem::{Fields, Sizes, common_denominator};
 use crate::reader::{Fail, Reader, require};
@@ -63,7 +64,7 @@ impl Deep {
         for (j, w) in factors.iter().enumerate().skip(1) {
             layer = layer.product(w)?;
             if self.relu && j + 1 < factors.len() {
-                layer.m.iter_mut().filter(|x| x.is_negative()).for_each(|x| *x = BigInt::zero());
+                layer.m.iter_mut().filter(|x| x.is_negative()).for_each(|x| *x = Int::ZERO);
             }
         }
         let classes = self.sizes.groups(self.classes);

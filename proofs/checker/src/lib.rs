@@ -5,6 +5,7 @@
 
 mod deep;
 mod dyadic;
+mod int;
 mod matrix;
 mod predicates;
 mod problem;

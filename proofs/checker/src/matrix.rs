@@ -1,9 +1,10 @@
 //! Matrices of integers on a common dyadic grid, with exact products and combinations.
 
 use num_bigint::BigInt;
-use num_traits::{One, Signed, ToPrimitive};
+use num_traits::{Signed, ToPrimitive};
 
-use crate::dyadic::{Dyadic, shifted};
+use crate::dyadic::Dyadic;
+use crate::int::Int;
 use crate::reader::Fail;
 
 /// The entries m_ij · 2^e, row by row.
@@ -12,7 +13,7 @@ pub(crate) struct Mat {
     pub rows: usize,
     pub cols: usize,
     pub e: i64,
-    pub m: Vec<BigInt>,
+    pub m: Vec<Int>,
 }
 
 /// Largest size in bits of one computed matrix: neither its shape nor exponents far apart may exhaust the memory.
@@ -21,6 +22,8 @@ const MATRIX_BITS: u128 = 4 << 32;
 const ENTRY_BITS: u128 = 256;
 /// Digits per entry beyond which a product is left to the big integers' own multiplication.
 const MAX_DIGITS: usize = 24;
+/// The same where every digit is used once only.
+const MAX_DIGITS_INNER: usize = 4;
 
 pub(crate) fn room(entries: usize, bits: u64) -> Result<(), Fail> {
     if entries as u128 * (ENTRY_BITS + u128::from(bits)) <= MATRIX_BITS {
@@ -30,25 +33,25 @@ pub(crate) fn room(entries: usize, bits: u64) -> Result<(), Fail> {
 }
 
 impl Mat {
-    pub fn row(&self, i: usize) -> &[BigInt] {
+    pub fn row(&self, i: usize) -> &[Int] {
         &self.m[i * self.cols..(i + 1) * self.cols]
     }
 
     /// Row i as numbers.
     pub fn dyadics(&self, i: usize) -> impl Iterator<Item = Dyadic> + '_ {
-        self.row(i).iter().map(|m| Dyadic { m: m.clone(), e: self.e })
+        self.row(i).iter().map(|m| Dyadic { m: m.big().into_owned(), e: self.e })
     }
 
     /// The n x k matrix whose row i is e_(columns_i).
     pub fn one_hot(columns: &[usize], cols: usize) -> Mat {
-        let mut m = vec![BigInt::ZERO; columns.len() * cols];
-        columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = BigInt::one());
+        let mut m = vec![Int::ZERO; columns.len() * cols];
+        columns.iter().enumerate().for_each(|(i, &j)| m[i * cols + j] = Int::ONE);
         Mat { rows: columns.len(), cols, e: 0, m }
     }
 
     pub fn transpose(&self) -> Mat {
-        let m = (0..self.m.len()).map(|t| self.m[t % self.rows * self.cols + t / self.rows].clone()).collect();
-        Mat { rows: self.cols, cols: self.rows, e: self.e, m }
+        let lines = parallel(self.cols, 10 * self.rows, |j| (0..self.rows).map(|i| self.m[i * self.cols + j].clone()).collect::<Vec<_>>());
+        Mat { rows: self.cols, cols: self.rows, e: self.e, m: lines.into_iter().flatten().collect() }
     }
 
     /// A column of K numbers becomes `rows` equal rows: the transpose of b 1ᵀ.
@@ -65,18 +68,19 @@ impl Mat {
 
     /// ||·||² (Frobenius).
     pub fn norm_squared(&self) -> Dyadic {
-        let rows = parallel(self.rows, 10 * self.cols, |i| self.row(i).iter().map(|x| x * x).sum::<BigInt>());
-        Dyadic { m: rows.into_iter().sum(), e: 2 * self.e }
+        self.inner(self)
     }
 
     /// <self, other>.
     pub fn inner(&self, other: &Mat) -> Dyadic {
-        Dyadic { m: self.m.iter().zip(&other.m).map(|(x, y)| x * y).sum(), e: self.e + other.e }
+        let cut = Cut::new(self, other, MAX_DIGITS_INNER);
+        let rows = parallel(self.rows, 10 * self.cols, |i| cut.entry(i, i));
+        Dyadic { m: rows.into_iter().sum::<Int>().big().into_owned(), e: self.e + other.e }
     }
 
     /// Largest bit length of an entry.
     fn bits(&self) -> u64 {
-        self.m.iter().map(BigInt::bits).max().unwrap_or(0)
+        self.m.iter().map(Int::bits).max().unwrap_or(0)
     }
 
     /// Σ c · M over matrices of one shape, exactly.
@@ -86,18 +90,14 @@ impl Mat {
         for (c, t) in terms {
             room(rows * cols, t.bits() + c.bits() + t.e.abs_diff(e))?;
         }
-        let term = |c: &BigInt, t: &Mat, i: usize| if c.is_one() { shifted(&t.m[i], t.e - e) } else { shifted(&(c * &t.m[i]), t.e - e) };
-        let entry = |i: usize| terms.iter().map(|(c, t)| term(c, t, i)).reduce(|x, y| x + y).unwrap_or_default();
+        let terms: Vec<(Int, &Mat)> = terms.iter().map(|(c, t)| ((*c).clone().into(), *t)).collect();
+        let term = |(c, t): &(Int, &Mat), i: usize| if *c == Int::ONE { t.m[i].shifted(t.e - e) } else { (c * &t.m[i]).shifted(t.e - e) };
+        let entry = |i: usize| terms.iter().map(|t| term(t, i)).reduce(|x, y| &x + &y).unwrap_or_default();
         let lines = parallel(rows, 10 * cols, |i| (i * cols..(i + 1) * cols).map(entry).collect::<Vec<_>>());
         Ok(Mat { rows, cols, e, m: lines.into_iter().flatten().collect() })
     }
 
     /// A Bᵀ, exactly: entry (i, j) is row i of A against row j of B.
-    ///
-    /// Entries are cut into digits of `width` bits, A = Σ_p A_p 2^(width·p) and B alike, so that A Bᵀ is the sum of
-    /// the A_p B_qᵀ 2^(width·(p+q)). The digit products run in machine integers: a sum of `len` products of digits is at
-    /// most len · 2^(bits_a + bits_b) when each matrix is one digit, at most len · 2^(2·width) otherwise, and len <
-    /// 2^spare, so `width` keeps both at or below 2^126.
     pub fn product(&self, other: &Mat) -> Result<Mat, Fail> {
         self.entries(other, false)
     }
@@ -117,26 +117,11 @@ impl Mat {
     /// A Bᵀ, zero above the diagonal if `lower`.
     fn entries(&self, other: &Mat, lower: bool) -> Result<Mat, Fail> {
         let (len, cols) = (self.cols, other.rows);
-        let (bits_a, bits_b) = (self.bits(), other.bits());
-        let spare = u64::from(usize::BITS - len.leading_zeros());
-        room(self.rows * cols, bits_a + bits_b + spare)?;
-        let single = bits_a.max(bits_b) <= 63 && bits_a + bits_b + spare <= 126;
-        let width = if single { 63 } else { ((126 - spare) / 2) as usize };
-        let digits = bits_a.max(bits_b).div_ceil(width as u64).max(1) as usize;
-        let wide = digits > MAX_DIGITS;
-        room(self.m.len() + other.m.len(), if wide { 1 } else { 64 * digits as u64 })?;
-        let cut = |a: &Mat, bits: u64| if wide { Vec::new() } else { a.digits(width, bits) };
-        let (a, b) = (cut(self, bits_a), cut(other, bits_b));
-        let entry = |i: usize, j: usize| -> BigInt {
-            if wide {
-                return self.row(i).iter().zip(other.row(j)).map(|(x, y)| x * y).sum();
-            }
-            let part = |p: usize, q: usize| dot(&a[p][i * len..(i + 1) * len], &b[q][j * len..(j + 1) * len]);
-            let pairs = (0..a.len()).flat_map(|p| (0..b.len()).map(move |q| (p, q)));
-            pairs.map(|(p, q)| BigInt::from(part(p, q)) << (width * (p + q))).sum()
-        };
+        room(self.rows * cols, self.bits() + other.bits() + spare(len))?;
+        let cut = Cut::new(self, other, MAX_DIGITS);
+        room(self.m.len() + other.m.len(), cut.bits())?;
         // Row i with row rows − 1 − i, so that every processor's share of a triangle is the same.
-        let line = |i: usize| (0..cols).map(|j| if lower && j > i { BigInt::ZERO } else { entry(i, j) }).collect::<Vec<_>>();
+        let line = |i: usize| (0..cols).map(|j| if lower && j > i { Int::ZERO } else { cut.entry(i, j) }).collect::<Vec<_>>();
         let half = self.rows.div_ceil(2);
         let pairs =
             parallel(half, 2 * cols * len.max(1), |i| (line(i), if 2 * i + 1 < self.rows { line(self.rows - 1 - i) } else { vec![] }));
@@ -146,16 +131,66 @@ impl Mat {
     }
 
     /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.
-    fn digits(&self, width: usize, bits: u64) -> Vec<Vec<i64>> {
+    fn digits(&self, width: usize, bits: u64) -> Digits {
         let count = bits.div_ceil(width as u64).max(1) as usize;
-        let mask = (BigInt::one() << width) - 1u32;
-        let digit = |m: &BigInt, p: usize| {
-            let size: BigInt = (m.abs() >> (width * p)) & &mask;
-            let size = size.to_i64().unwrap_or(0); // below 2^63 by the mask
+        let mask = (1u128 << width) - 1;
+        let digit = |m: &Int, p: usize| {
+            let size = match m {
+                Int::Small(x) => x.unsigned_abs().checked_shr((width * p) as u32).unwrap_or(0) & mask,
+                Int::Big(x) => ((x.abs() >> (width * p)) & BigInt::from(mask)).to_u128().unwrap_or(0),
+            };
+            let size = size as i64; // below 2^63 by the mask
             if m.is_negative() { -size } else { size }
         };
-        let plain = |m: &BigInt| m.to_i64().unwrap_or(0); // one digit: below 2^63 in magnitude
-        (0..count).map(|p| self.m.iter().map(|m| if count == 1 { plain(m) } else { digit(m, p) }).collect()).collect()
+        (0..count).map(|p| self.m.iter().map(|m| digit(m, p)).collect()).collect()
+    }
+}
+
+/// The least s with len < 2^s.
+fn spare(len: usize) -> u64 {
+    u64::from(usize::BITS - len.leading_zeros())
+}
+
+/// The digits of a matrix, the least significant first, each row by row.
+type Digits = Vec<Vec<i64>>;
+
+/// Two matrices with rows of one length, cut into digits of `width` bits: A = Σ_p A_p 2^(width·p) and B alike, so that A Bᵀ is the sum of
+/// the A_p B_qᵀ 2^(width·(p+q)).
+///
+/// The digit products run in machine integers: a sum of `len` products of digits is at most len · 2^(bits_a + bits_b) when each
+/// matrix is one digit, at most len · 2^(2·width) otherwise, and len < 2^spare, so `width` keeps both at or below 2^126.
+struct Cut<'a> {
+    rows: (&'a Mat, &'a Mat),
+    width: usize,
+    /// None: more digits than are worth it.
+    digits: Option<(Digits, Digits)>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(a: &'a Mat, b: &'a Mat, most: usize) -> Self {
+        let (bits_a, bits_b, spare) = (a.bits(), b.bits(), spare(a.cols));
+        let single = bits_a.max(bits_b) <= 63 && bits_a + bits_b + spare <= 126;
+        let width = if single { 63 } else { ((126 - spare) / 2) as usize };
+        let count = bits_a.max(bits_b).div_ceil(width as u64) as usize;
+        let digits = (count <= most).then(|| (a.digits(width, bits_a), b.digits(width, bits_b)));
+        Cut { rows: (a, b), width, digits }
+    }
+
+    /// Bits of the digits for each entry.
+    fn bits(&self) -> u64 {
+        self.digits.as_ref().map_or(1, |(a, b)| 64 * a.len().max(b.len()) as u64)
+    }
+
+    /// Row i of A against row j of B.
+    fn entry(&self, i: usize, j: usize) -> Int {
+        let (left, right) = self.rows;
+        let Some((a, b)) = &self.digits else {
+            return left.row(i).iter().zip(right.row(j)).map(|(x, y)| x * y).sum();
+        };
+        let len = left.cols;
+        let part = |p: usize, q: usize| Int::Small(dot(&a[p][i * len..(i + 1) * len], &b[q][j * len..(j + 1) * len]));
+        let pairs = (0..a.len()).flat_map(|p| (0..b.len()).map(move |q| (p, q)));
+        pairs.map(|(p, q)| part(p, q).shifted((self.width * (p + q)) as i64)).sum()
     }
 }
 
@@ -179,7 +214,7 @@ pub(crate) fn parallel<T: Send>(n: usize, work: usize, f: impl Fn(usize) -> T + 
 
 #[cfg(test)]
 mod tests {
-    use num_traits::Zero;
+    use num_traits::{One, Zero};
 
     use super::*;
 
@@ -193,7 +228,7 @@ mod tests {
             let extra = x.bits() - bits;
             if *state & (1 << 40) == 0 { x >> extra } else { -(x >> extra) }
         };
-        let m = (0..rows * cols).map(|_| entry()).collect();
+        let m = (0..rows * cols).map(|_| entry().into()).collect();
         Mat { rows, cols, e: -7, m }
     }
 
@@ -206,13 +241,13 @@ mod tests {
                 for extreme in [false, true] {
                     let (mut a, mut b) = (random(3, len, p, &mut state), random(4, len, q, &mut state));
                     if extreme {
-                        a.m.iter_mut().for_each(|x| *x = (BigInt::one() << p) - 1);
-                        b.m.iter_mut().for_each(|x| *x = 1 - (BigInt::one() << q));
+                        a.m.iter_mut().for_each(|x| *x = BigInt::into((BigInt::one() << p) - 1));
+                        b.m.iter_mut().for_each(|x| *x = BigInt::into(1 - (BigInt::one() << q)));
                     }
                     let c = a.product(&b).unwrap_or_else(|_| panic!("fits"));
                     for (i, j) in (0..3).flat_map(|i| (0..4).map(move |j| (i, j))) {
-                        let exact: BigInt = a.row(i).iter().zip(b.row(j)).map(|(x, y)| x * y).sum();
-                        assert_eq!(c.row(i)[j], exact, "{len} {p} {q}");
+                        let exact: BigInt = a.row(i).iter().zip(b.row(j)).map(|(x, y)| &*x.big() * &*y.big()).sum();
+                        assert_eq!(c.row(i)[j].big().as_ref(), &exact, "{len} {p} {q}");
                     }
                     assert_eq!((c.rows, c.cols, c.e), (3, 4, -14));
                     for a in [a, b] {
@@ -226,22 +261,22 @@ mod tests {
 
     #[test]
     fn combinations_and_shapes() {
-        let a = Mat { rows: 2, cols: 3, e: 1, m: (1..7).map(BigInt::from).collect() };
+        let a = Mat { rows: 2, cols: 3, e: 1, m: (1..7).map(Int::from).collect() };
         let b = Mat { e: -1, ..a.clone() };
         let sum = Mat::combine(&[(&2.into(), &a), (&(-3).into(), &b)]).unwrap_or_else(|_| panic!("fits"));
-        assert_eq!((sum.e, sum.m), (-1, (1..7).map(|x| BigInt::from(8 * x - 3 * x)).collect()));
-        assert_eq!(a.transpose().m, [1, 4, 2, 5, 3, 6].map(BigInt::from));
+        assert_eq!((sum.e, sum.m), (-1, (1..7).map(|x| Int::from(8 * x - 3 * x)).collect()));
+        assert_eq!(a.transpose().m, [1, 4, 2, 5, 3, 6].map(Int::from));
         assert_eq!(a.transpose().transpose().m, a.m);
-        assert_eq!(a.column_sums().m, [5, 7, 9].map(BigInt::from));
+        assert_eq!(a.column_sums().m, [5, 7, 9].map(Int::from));
         assert_eq!(a.norm_squared(), Dyadic::new(91 * 4, 0));
         assert_eq!(a.inner(&b), Dyadic::new(91, 0));
     }
 
     #[test]
     fn sizes_that_cannot_be_held_are_refused() {
-        let far = |e| Mat { rows: 1000, cols: 1000, e, m: vec![BigInt::one(); 1_000_000] };
+        let far = |e| Mat { rows: 1000, cols: 1000, e, m: vec![Int::ONE; 1_000_000] };
         assert!(Mat::combine(&[(&BigInt::one(), &far(100_000)), (&BigInt::one(), &far(-100_000))]).is_err());
-        let tall = Mat { rows: 3000, cols: 1, e: 0, m: vec![BigInt::one() << 8000; 3000] };
+        let tall = Mat { rows: 3000, cols: 1, e: 0, m: vec![BigInt::into(BigInt::one() << 8000); 3000] };
         assert!(tall.product(&tall).is_err());
     }
 

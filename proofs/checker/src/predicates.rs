@@ -10,10 +10,11 @@ use num_integer::Integer;
 use num_traits::{One, Zero};
 
 use crate::dyadic::Dyadic;
+use crate::int::Int;
 use crate::matrix::{Mat, room};
 use crate::problem::{Bias, Group, Problem};
 use crate::reader::{Fail, rejected};
-use crate::series::Fixed;
+use crate::series::{Fixed, MACHINE_BITS};
 
 /// W (K x d), H (d x N) and b (K x 1) of a point or of a direction.
 pub(crate) struct Triple {
@@ -53,6 +54,7 @@ impl<'a> Instance<'a> {
         let unit = q * &k;
         let rounded = |numerator: BigInt| ((numerator << scale) + if up { &unit - 1 } else { BigInt::zero() }).div_floor(&unit);
         let (peak, floor) = (rounded((q - alpha) * &k + alpha), rounded(alpha.clone()));
+        let (peak, floor) = (Int::from(peak), Int::from(floor));
         let mut m = vec![floor; rows.len() * classes];
         for (row, &group) in m.chunks_mut(classes).zip(rows) {
             self.groups[group].tags.iter().for_each(|&tag| row[tag] = peak.clone());
@@ -127,7 +129,7 @@ impl<'a> Instance<'a> {
                 return rejected(line, "P3: a column of R does not sum to zero");
             }
             let low = Mat::combine(&[(&self.one, rt), (&self.one, &targets)])?;
-            if low.m.iter().any(|x| *x < BigInt::zero()) {
+            if low.m.iter().any(Int::is_negative) {
                 return rejected(line, "P3: a column of R plus its target has a negative entry");
             }
             let high = Mat::combine(&[(&self.one, rt), (&self.one, &self.targets(&every, true)?)])?;
@@ -145,7 +147,7 @@ impl<'a> Instance<'a> {
 
     /// Row g times n_g.
     fn weighted_rows(&self, a: &Mat) -> Mat {
-        let m = a.m.iter().enumerate().map(|(t, x)| x * self.groups[t / a.cols].count).collect();
+        let m = a.m.iter().enumerate().map(|(t, x)| x * &self.groups[t / a.cols].count.into()).collect();
         Mat { m, ..*a }
     }
 
@@ -157,8 +159,8 @@ impl<'a> Instance<'a> {
         let p = self.problem;
         let (limit, q2) = (Dyadic::new(&self.n * &self.n * &p.w * &p.h, 0), &p.q * &p.q);
         for i in 0..m.rows {
-            let sum = m.row(i).iter().map(|x| BigInt::from(x.magnitude().clone())).sum::<BigInt>();
-            if (Dyadic { m: sum * &q2, e: m.e }) > limit {
+            let sum = m.row(i).iter().map(Int::abs).sum::<Int>();
+            if (Dyadic { m: &*sum.big() * &q2, e: m.e }) > limit {
                 return rejected(line, format!("P1: row {} of N² λ_W λ_H I - R D Rᵀ - L Lᵀ is not diagonally dominant", i + 1));
             }
         }
@@ -175,19 +177,27 @@ impl<'a> Instance<'a> {
         room(z.m.len(), 2 * self.precision as u64)?;
         let (p, spread) = Fixed::new(self.precision).softmax(z);
         let masses = self.masses();
-        let heavy = |a: &Mat| Mat { m: a.m.iter().enumerate().map(|(t, x)| x * masses[t / a.cols]).collect(), ..*a };
+        let heavy = |a: &Mat| Mat { m: a.m.iter().enumerate().map(|(t, x)| x * &masses[t / a.cols].into()).collect(), ..*a };
         let (high, low) = (self.targets(&self.labels, true)?, self.targets(&self.labels, false)?);
         let slack = Mat::combine(&[(&self.one, &heavy(&spread)), (&self.one, &high), (&-&self.one, &low)])?;
         Ok((self.minus_targets(&heavy(&p))?, Some(Soft { p, spread, slack, masses })))
     }
 
-    /// (s, ε) such that N q ||∇f|| lies within ε of the square root of s; ε = 0 for mse.
+    /// (s, ε) such that N q ||∇f|| lies within ε of the square root of s. For mse ε = 0, unless the precision asks for machine integers
+    /// and G is finer than these hold: then it is rounded down to their grid.
     ///
     /// With G = N ∂L/∂Z, N q ∇f = (q G Hᵀ + N w W, q Wᵀ G + N h H, q G 1 + N b b). Moving G by Δ moves it by at most
     /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
     pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
         let (p, Triple { w, h, b }) = (self.problem, self.point);
-        let (low, soft) = self.slope()?;
+        let (mut low, soft) = self.slope()?;
+        let mut slack = soft.map(|s| s.slack);
+        let grid = -(MACHINE_BITS as i64);
+        if self.precision <= MACHINE_BITS && low.e < grid {
+            let m = low.m.iter().map(|x| x.shifted(low.e - grid)).collect();
+            low = Mat { e: grid, m, ..low };
+            slack = Some(Mat { m: vec![Int::ONE; low.m.len()], ..low });
+        }
         let for_w = Mat::combine(&[(&p.q, &low.transpose().product(h)?), (&(&self.n * &p.w), w)])?;
         let for_h = Mat::combine(&[(&p.q, &low.product(&w.transpose())?), (&(&self.n * &p.h), &h.transpose())])?;
         let mut square = &for_w.norm_squared() + &for_h.norm_squared();
@@ -196,7 +206,7 @@ impl<'a> Instance<'a> {
             square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
             reach = &reach + &Dyadic::new(self.n.clone(), 0);
         }
-        let error = soft.map(|s| (&s.slack.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
+        let error = slack.map(|s| (&s.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
         Ok((square, error.unwrap_or_default()))
     }
 
@@ -262,6 +272,6 @@ impl Soft {
 
 impl Triple {
     pub fn is_zero(&self) -> bool {
-        [Some(&self.w), Some(&self.h), self.b.as_ref()].into_iter().flatten().all(|x| x.m.iter().all(Zero::is_zero))
+        [Some(&self.w), Some(&self.h), self.b.as_ref()].into_iter().flatten().all(|x| x.m.iter().all(Int::is_zero))
     }
 }

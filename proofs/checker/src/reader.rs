@@ -3,7 +3,8 @@
 use num_bigint::BigInt;
 
 use crate::dyadic::Dyadic;
-use crate::matrix::Mat;
+use crate::int::Int;
+use crate::matrix::{Mat, parallel};
 
 /// Why a check ended without a verified claim.
 #[derive(Debug)]
@@ -80,27 +81,22 @@ impl<'a> Reader<'a> {
         if rows.checked_mul(cols).and_then(|n| n.checked_mul(2)).is_none_or(|least| least > self.rest.len()) {
             return self.reject(format!("the file is too short to hold `{name}`"));
         }
-        let mut m = Vec::with_capacity(rows * cols);
+        let first = self.line + 1;
+        let (mut lines, mut end) = (Vec::new(), Ok(()));
         for _ in 0..if cols == 0 { 0 } else { rows } {
-            let (line, before) = (self.next_line()?, m.len());
-            for field in line.split(|&c| c == b' ') {
-                match hexadecimal(field) {
-                    Some(x) if m.len() < before + cols => m.push(x),
-                    Some(_) => return self.reject(format!("more than {cols} entries")),
-                    None => {
-                        return self.reject(format!(
-                            "entry {} is not a canonical HEX of at most 2^20 digits: `{}`",
-                            m.len() - before + 1,
-                            shown(field)
-                        ));
-                    }
+            match self.next_line() {
+                Ok(line) => lines.push(line),
+                Err(fail) => {
+                    end = Err(fail);
+                    break;
                 }
             }
-            if m.len() != before + cols {
-                return self.reject(format!("{} entries instead of {cols}", m.len() - before));
-            }
         }
-        Ok(Mat { rows, cols, e, m })
+        let mut m = Vec::with_capacity(lines.len() * cols);
+        for (i, row) in parallel(lines.len(), 20 * cols, |i| entries(lines[i], cols)).into_iter().enumerate() {
+            m.extend(row.or_else(|reason| rejected(first + i, reason))?);
+        }
+        end.map(|()| Mat { rows, cols, e, m })
     }
 
     /// The bound on the line `claim NAME RELATION DYADIC`.
@@ -112,6 +108,21 @@ impl<'a> Reader<'a> {
     pub fn reject<T>(&self, reason: impl Into<String>) -> Result<T, Fail> {
         rejected(self.line, reason)
     }
+}
+
+/// The `cols` numbers of a row.
+fn entries(line: &[u8], cols: usize) -> Result<Vec<Int>, String> {
+    let mut row = Vec::with_capacity(cols.min(line.len()));
+    for field in line.split(|&c| c == b' ') {
+        match hexadecimal(field) {
+            Some(x) if row.len() < cols => row.push(x),
+            Some(_) => return Err(format!("more than {cols} entries")),
+            None => {
+                return Err(format!("entry {} is not a canonical HEX of at most 2^20 digits: `{}`", row.len() + 1, shown(field)));
+            }
+        }
+    }
+    if row.len() == cols { Ok(row) } else { Err(format!("{} entries instead of {cols}", row.len())) }
 }
 
 /// Printable ASCII, at most 40 bytes of the original.
@@ -140,12 +151,21 @@ fn exponent(field: &[u8]) -> Option<i64> {
     integer(field).filter(|e| e.abs() <= MAX_EXPONENT)
 }
 
-fn hexadecimal(field: &[u8]) -> Option<BigInt> {
+fn hexadecimal(field: &[u8]) -> Option<Int> {
     let plausible = field.len() <= MAX_HEX && canonical(field, |c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-    if plausible { BigInt::parse_bytes(field, 16) } else { None }
+    if !plausible {
+        return None;
+    }
+    let (negative, digits) = field.strip_prefix(b"-").map_or((false, field), |digits| (true, digits));
+    if digits.len() > 31 {
+        return BigInt::parse_bytes(field, 16).map(Int::from);
+    }
+    let value = |c: u8| i128::from(if c <= b'9' { c - b'0' } else { c - b'a' + 10 });
+    let size = digits.iter().fold(0, |x, &c| x << 4 | value(c));
+    Some(Int::Small(if negative { -size } else { size }))
 }
 
 fn dyadic(field: &[u8]) -> Option<Dyadic> {
     let star = field.iter().position(|&c| c == b'*')?;
-    Some(Dyadic { m: hexadecimal(&field[..star])?, e: exponent(field[star..].strip_prefix(b"*2^")?)? })
+    Some(Dyadic { m: hexadecimal(&field[..star])?.big().into_owned(), e: exponent(field[star..].strip_prefix(b"*2^")?)? })
 }

@@ -8,6 +8,7 @@ use num_integer::Integer;
 use num_traits::{One, ToPrimitive, Zero};
 
 use crate::dyadic::{Dyadic, shifted};
+use crate::int::Int;
 use crate::matrix::{Mat, parallel};
 use crate::problem::Group;
 
@@ -23,15 +24,16 @@ pub(crate) struct Fixed {
     machine: Option<Machine>,
 }
 
-/// The tables of exp again, at few enough bits for [`Fixed::exp`] to run in machine integers.
+/// The tables again, at few enough bits for [`Fixed::exp`] and [`Fixed::log`] to run in machine integers.
 struct Machine {
     ln2: i128,
+    log: Vec<i128>,
     exp_coarse: Vec<i128>,
     exp_fine: Vec<i128>,
 }
 
 /// Factors are below 2.003 · 2^w, products of two below 2^123.
-const MACHINE_BITS: usize = 60;
+pub(crate) const MACHINE_BITS: usize = 60;
 
 impl Fixed {
     /// Tables are computed with 32 more bits, v = w + 32, and rounded down.
@@ -65,9 +67,11 @@ impl Fixed {
         }
         let (ln2, exp_coarse, exp_fine): (BigInt, _, _) = (last >> 32, powers(8, 178), powers(16, 256));
         let table = |x: &[BigInt]| x.iter().map(ToPrimitive::to_i128).collect::<Option<Vec<_>>>();
-        let machine = || Some(Machine { ln2: ln2.to_i128()?, exp_coarse: table(&exp_coarse)?, exp_fine: table(&exp_fine)? });
+        let log = rounded(&log);
+        let machine =
+            || Some(Machine { ln2: ln2.to_i128()?, log: table(&log)?, exp_coarse: table(&exp_coarse)?, exp_fine: table(&exp_fine)? });
         let machine = if w <= MACHINE_BITS { machine() } else { None };
-        Fixed { w, ln2, exp_coarse, exp_fine, log: rounded(&log), machine }
+        Fixed { w, ln2, exp_coarse, exp_fine, log, machine }
     }
 
     /// Bounds (lo, hi), in ulps, of exp(x) for x <= 0.
@@ -106,7 +110,7 @@ impl Fixed {
     }
 
     /// [`Fixed::exp`] of m · 2^(shift - w), m <= 0, by the same steps in machine integers; `None` where they might not do.
-    fn exp_machine(&self, m: i128, shift: i64) -> Option<(BigInt, BigInt)> {
+    fn exp_machine(&self, m: i128, shift: i64) -> Option<(i128, i128)> {
         let (w, t) = (self.w, self.machine.as_ref()?);
         if m > 0 || !(-127..=0).contains(&shift) {
             return None;
@@ -115,7 +119,7 @@ impl Fixed {
         let x = m >> -shift;
         let n = -x.div_euclid(t.ln2);
         if n > w as i128 + 2 {
-            return Some((BigInt::zero(), BigInt::one()));
+            return Some((0, 1));
         }
         let (r, halvings) = (x + n * t.ln2, n as usize);
         let index = (r >> (w - 16)) as usize;
@@ -129,16 +133,17 @@ impl Fixed {
         }
         let low = (p * u) >> w;
         let high = (low + 10 + 3 * (i128::from(m) + n)) >> halvings;
-        Some(((low >> halvings).into(), (high + 1).into()))
+        Some((low >> halvings, high + 1))
     }
 
     /// floor(x 2^w / y) for x >= 0, y > 0.
-    fn quotient(&self, x: &BigInt, y: &BigInt) -> BigInt {
+    fn quotient(&self, x: &Int, y: &Int) -> Int {
         let machine = || {
-            let (x, y) = (x.to_u64()?, y.to_u128()?);
-            (self.w < 64).then(|| BigInt::from((u128::from(x) << self.w) / y))
+            let (x, y) = (u64::try_from(x.small()?).ok()?, u128::try_from(y.small()?).ok()?);
+            let quotient = (u128::from(x) << self.w.min(64)) / y;
+            i128::try_from(quotient).ok().filter(|_| self.w < 64).map(Int::Small)
         };
-        machine().unwrap_or_else(|| (x << self.w) / y)
+        machine().unwrap_or_else(|| ((&*x.big() << self.w) / &*y.big()).into())
     }
 
     /// Bounds (lo, hi), in ulps, of log(y) for y > 0.
@@ -167,17 +172,54 @@ impl Fixed {
         (low, high)
     }
 
-    fn number(&self, ulps: BigInt) -> Dyadic {
-        Dyadic { m: ulps, e: -(self.w as i64) }
+    /// [`Fixed::log`] of m · 2^e, m > 0, by the same steps in machine integers; `None` where they might not do.
+    fn log_machine(&self, m: i128, e: i64) -> Option<(i128, i128)> {
+        let (w, t) = (self.w, self.machine.as_ref()?);
+        let length = 127 - i64::from(m.leading_zeros()); // 2^length <= m < 2^(length + 1)
+        let (s, shift) = (length + e, w as i64 - length);
+        let v = if shift >= 0 { m << shift } else { m >> -shift } as u64; // w + 1 <= 61 bits
+        let j = (v >> (w - 8)) - 256;
+        let c = (256 + j) << (w - 8);
+        let z = ((u128::from(v - c) << w) / u128::from(v + c)) as u64; // < 2^(w - 9)
+        let scaled = |x: u64, y: u64| ((u128::from(x) * u128::from(y)) >> w) as u64;
+        let square = scaled(z, z);
+        let (mut term, mut sum, mut m) = (z, 0, 0);
+        while term != 0 {
+            sum += term / (2 * m + 1);
+            term = scaled(term, square);
+            m += 1;
+        }
+        let s = i128::from(s);
+        let low = s * t.ln2 + t.log[j as usize] + 2 * i128::from(sum) + 2 * s.min(0);
+        Some((low, low + 5 + 3 * i128::from(m) + 2 * s.abs()))
+    }
+
+    /// [`Fixed::log`] in whichever integers do.
+    fn logarithm(&self, m: &Int, e: i64) -> (Int, Int) {
+        if let Some((low, high)) = m.small().and_then(|m| self.log_machine(m, e)) {
+            return (Int::Small(low), Int::Small(high));
+        }
+        let (low, high) = self.log(&Dyadic { m: m.big().into_owned(), e });
+        (low.into(), high.into())
+    }
+
+    fn number(&self, ulps: &Int) -> Dyadic {
+        Dyadic { m: ulps.big().into_owned(), e: -(self.w as i64) }
     }
 
     /// The largest logit of row i, and the enclosures of exp(z - largest).
-    fn exponentials(&self, z: &Mat, i: usize) -> (BigInt, Vec<(BigInt, BigInt)>) {
+    fn exponentials(&self, z: &Mat, i: usize) -> (Int, Vec<(Int, Int)>) {
         let row = z.row(i);
         let top = row.iter().max().cloned().unwrap_or_default();
-        let small = top.to_i128();
-        let machine = |x: &BigInt| self.exp_machine(x.to_i128()?.checked_sub(small?)?, z.e + self.w as i64);
-        let bounds = row.iter().map(|x| machine(x).unwrap_or_else(|| self.exp(&Dyadic { m: x - &top, e: z.e }))).collect();
+        let bound = |x: &Int| {
+            let x = x - &top;
+            if let Some((low, high)) = x.small().and_then(|x| self.exp_machine(x, z.e + self.w as i64)) {
+                return (Int::Small(low), Int::Small(high));
+            }
+            let (low, high) = self.exp(&Dyadic { m: x.big().into_owned(), e: z.e });
+            (low.into(), high.into())
+        };
+        let bounds = row.iter().map(bound).collect();
         (top, bounds)
     }
 
@@ -188,12 +230,12 @@ impl Fixed {
     pub fn loss_upper(&self, z: &Mat, targets: &Mat, masses: &[usize]) -> Dyadic {
         let losses = parallel(z.rows, 100 * z.cols, |i| {
             let (top, bounds) = self.exponentials(z, i);
-            let sum = self.number(bounds.iter().map(|(_, high)| high).sum());
-            let margin = targets.row(i).iter().zip(z.row(i)).map(|(t, z)| t * (&top - z)).sum();
-            let margin = Dyadic { m: margin, e: targets.e + z.e };
-            margin.ceil_at(self.w) + self.log(&sum).1 * masses[i]
+            let sum: Int = bounds.iter().map(|(_, high)| high).sum();
+            let margin: Int = targets.row(i).iter().zip(z.row(i)).filter(|(t, _)| !t.is_zero()).map(|(t, z)| t * &(&top - z)).sum();
+            let margin = Dyadic { m: margin.big().into_owned(), e: targets.e + z.e };
+            &margin.ceil_at(self.w).into() + &(&self.logarithm(&sum, -(self.w as i64)).1 * &masses[i].into())
         });
-        self.number(losses.into_iter().sum())
+        self.number(&losses.into_iter().sum())
     }
 
     /// A lower bound of Σ_g n_g m_g entropy(q_g/m_g) = Σ_g n_g Σ_j q_gj log(m_g/q_gj); the rows q_g >= 0 sum to the masses m_g and lie
@@ -203,16 +245,18 @@ impl Fixed {
     pub fn entropy_lower(&self, low: &Mat, high: &Mat, groups: &[Group]) -> Dyadic {
         let entropies = parallel(low.rows, 100 * low.cols, |g| {
             let mass = match groups[g].tags.len() {
-                1 => BigInt::zero(),
-                m => self.log(&Dyadic::new(m, 0)).0,
+                1 => Int::ZERO,
+                m => self.logarithm(&m.into(), 0).0,
             };
-            let term = |(low, high): (Dyadic, Dyadic)| -> BigInt {
-                (low.floor_at(self.w) * (&mass - self.log(&high).1).max(BigInt::zero())) >> self.w
+            let w = self.w as i64;
+            let term = |(q, above): (&Int, &Int)| {
+                let log = &mass - &self.logarithm(above, high.e).1;
+                if log.is_negative() { Int::ZERO } else { (&q.shifted(low.e + w) * &log).shifted(-w) }
             };
-            let positive = low.dyadics(g).zip(high.dyadics(g)).filter(|(low, _)| !low.is_zero());
-            positive.map(term).sum::<BigInt>() * groups[g].count
+            let positive = low.row(g).iter().zip(high.row(g)).filter(|(q, _)| !q.is_zero());
+            &positive.map(term).sum::<Int>() * &groups[g].count.into()
         });
-        self.number(entropies.into_iter().sum())
+        self.number(&entropies.into_iter().sum())
     }
 
     /// P and S >= 0 with P <= softmax(row) <= P + S entrywise, row by row.
@@ -221,10 +265,10 @@ impl Fixed {
     pub fn softmax(&self, z: &Mat) -> (Mat, Mat) {
         let pairs = parallel(z.rows, 100 * z.cols, |i| {
             let (_, bounds) = self.exponentials(z, i);
-            let (low, high): (BigInt, BigInt) = (bounds.iter().map(|b| &b.0).sum(), bounds.iter().map(|b| &b.1).sum());
-            let pair = |(lo, hi): (BigInt, BigInt)| {
+            let (low, high): (Int, Int) = (bounds.iter().map(|b| &b.0).sum(), bounds.iter().map(|b| &b.1).sum());
+            let pair = |(lo, hi): (Int, Int)| {
                 let p = self.quotient(&lo, &high);
-                let slack = self.quotient(&hi, &low) + 1 - &p;
+                let slack = &(&self.quotient(&hi, &low) + &Int::ONE) - &p;
                 (p, slack)
             };
             bounds.into_iter().map(pair).collect::<Vec<_>>()
@@ -309,16 +353,21 @@ mod tests {
     /// Machine integers take the same steps as big ones, or none.
     #[test]
     fn machine_integers_agree() {
+        let big = |(low, high): (i128, i128)| (BigInt::from(low), BigInt::from(high));
         for w in [32, 33, 47, 59, 60, 61, 64] {
             let fixed = Fixed::new(w);
             let mut compared = 0;
             for x in arguments() {
                 for (shift, off) in [(0usize, 0u32), (60, 1), (90, 0)] {
                     let scaled: BigInt = &x.m << shift;
-                    let (m, e) = (-(scaled + off), x.e - shift as i64);
+                    let (m, e) = (-(&scaled + off), x.e - shift as i64);
                     let machine = m.to_i128().and_then(|m| fixed.exp_machine(m, e + w as i64));
                     compared += usize::from(machine.is_some());
-                    assert!(machine.is_none_or(|bounds| bounds == fixed.exp(&Dyadic { m, e })), "{w} {x}");
+                    assert!(machine.is_none_or(|bounds| big(bounds) == fixed.exp(&Dyadic { m, e })), "{w} {x}");
+                    let y = Dyadic { m: scaled + off + 1, e };
+                    let machine = y.m.to_i128().and_then(|m| fixed.log_machine(m, e));
+                    compared += usize::from(machine.is_some());
+                    assert!(machine.is_none_or(|bounds| big(bounds) == fixed.log(&y)), "{w} {y}");
                 }
             }
             for n in 0..70i64 {
@@ -326,14 +375,15 @@ mod tests {
                     let multiple: BigInt = &fixed.ln2 * n;
                     let m = (BigInt::from(off) - multiple).min(BigInt::zero());
                     let machine = m.to_i128().and_then(|m| fixed.exp_machine(m, 0));
-                    assert!(machine.is_none_or(|bounds| bounds == fixed.exp(&Dyadic { m, e: -(w as i64) })), "{w} {n}");
+                    assert!(machine.is_none_or(|bounds| big(bounds) == fixed.exp(&Dyadic { m, e: -(w as i64) })), "{w} {n}");
                 }
             }
             assert_eq!(compared > 100, w <= MACHINE_BITS, "{w}: {compared}");
-            assert!(fixed.exp_machine(i128::MIN, 0).is_none_or(|bounds| bounds == (BigInt::zero(), BigInt::one())));
+            assert!(fixed.exp_machine(i128::MIN, 0).is_none_or(|bounds| bounds == (0, 1)));
             assert_eq!(fixed.exp_machine(1, -200), None);
             for (x, y) in [(0u64, 1u64), (1, 3), (u64::MAX, 1), (u64::MAX, u64::MAX), (1 << 60, (1 << 62) + 1)] {
-                assert_eq!(fixed.quotient(&x.into(), &y.into()), (BigInt::from(x) << w) / y);
+                let (x, y) = (BigInt::from(x), BigInt::from(y));
+                assert_eq!(fixed.quotient(&x.clone().into(), &y.clone().into()), ((x << w) / y).into());
             }
         }
     }
@@ -343,7 +393,7 @@ mod tests {
     fn functional_identities() {
         for w in PRECISIONS {
             let fixed = Fixed::new(w);
-            let at = |x: &BigInt| fixed.number(x.clone());
+            let at = |x: &BigInt| fixed.number(&x.clone().into());
             let one = Dyadic::new(1, 0);
             let arguments = arguments();
             for x in arguments.iter().filter(|x| !x.is_zero() && **x <= one) {
@@ -391,18 +441,19 @@ mod tests {
                 noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 BigInt::from(noise >> (64 - bits))
             };
-            let z = Mat { rows: 2, cols: 3, e: -36 - round % 5, m: (0..6).map(|_| entry(38)).collect() };
-            let targets = Mat { rows: 2, cols: 3, e: 0, m: [1, 0, 0, 0, 1, 1].map(BigInt::from).to_vec() };
+            let z = Mat { rows: 2, cols: 3, e: -36 - round % 5, m: (0..6).map(|_| entry(38).into()).collect() };
+            let targets = Mat { rows: 2, cols: 3, e: 0, m: [1, 0, 0, 0, 1, 1].map(Int::from).to_vec() };
             let loss = |f: &Fixed| f.loss_upper(&z, &targets, &[1, 2]);
             assert!(&loss(&coarse) + &tiny >= loss(&fine) && loss(&coarse) <= &loss(&fine) + &Dyadic::new(1, -22));
             let ((p, s), (exact, _)) = (coarse.softmax(&z), fine.softmax(&z));
             for t in 0..6 {
-                let at = |a: &Mat| Dyadic { m: a.m[t].clone(), e: a.e };
+                let at = |a: &Mat| Dyadic { m: a.m[t].big().into_owned(), e: a.e };
                 assert!(at(&p) <= &at(&exact) + &tiny && &(&at(&p) + &at(&s)) + &tiny >= at(&exact));
                 assert!(at(&s) <= Dyadic::new(1, -22));
             }
             let (a, b) = (entry(40), entry(35));
-            let q = Mat { rows: 2, cols: 2, e: -40, m: vec![(BigInt::one() << 40) - &a, a, (BigInt::one() << 40) - &b, b] };
+            let m = [(BigInt::one() << 40) - &a, a, (BigInt::one() << 40) - &b, b].map(Int::from).to_vec();
+            let q = Mat { rows: 2, cols: 2, e: -40, m };
             let groups = [1, 5].map(|count| Group { tags: vec![0], count });
             let entropy = |f: &Fixed| f.entropy_lower(&q, &q, &groups);
             assert!(entropy(&coarse) <= &entropy(&fine) + &tiny && &entropy(&coarse) + &Dyadic::new(1, -22) >= entropy(&fine));

@@ -9,6 +9,7 @@ use num_integer::{Integer, Roots};
 use num_traits::{One, Signed, Zero};
 
 use crate::dyadic::{Dyadic, shifted};
+use crate::int::Int;
 use crate::matrix::{Mat, parallel, room};
 use crate::predicates::Triple;
 use crate::problem::{Group, Problem};
@@ -49,7 +50,7 @@ impl<'a> Sphere<'a> {
     /// Zᵀ = τ Ĥᵀ Ŵᵀ, rounded down.
     fn logits(&self) -> Result<Mat, Fail> {
         let z = self.h.product(&self.w)?;
-        let m = z.m.iter().map(|x| (x * &self.problem.t).div_floor(&self.problem.q)).collect();
+        let m = z.m.iter().map(|x| (&*x.big() * &self.problem.t).div_floor(&self.problem.q).into()).collect();
         Ok(Mat { m, ..z })
     }
 
@@ -71,17 +72,17 @@ impl<'a> Sphere<'a> {
         }
         let classes: Vec<usize> = (0..self.problem.classes).collect();
         let q = Mat::combine(&[(&self.one, rt), (&self.one, &Mat::one_hot(&classes, classes.len()))])?;
-        if q.m.iter().any(Signed::is_negative) {
+        if q.m.iter().any(Int::is_negative) {
             return rejected(line, "P3: a column of R plus its target has a negative entry");
         }
         let entropy = Fixed::new(self.precision).entropy_lower(&q, &q, &self.groups);
         let shift = self.precision as i64 - c.e;
-        let quotient = |(group, c): (&Group, &BigInt)| {
+        let quotient = |(group, c): (&Group, &Int)| {
             let square = BigInt::from(group.count) * group.count;
-            shifted(&square, shift.max(0)).div_ceil(&shifted(c, (-shift).max(0)))
+            shifted(&square, shift.max(0)).div_ceil(&c.shifted((-shift).max(0)).big())
         };
         let price = Dyadic { m: self.groups.iter().zip(&c.m).map(quotient).sum(), e: -(self.precision as i64) };
-        let price = &price + &Dyadic { m: a.m.iter().sum(), e: a.e };
+        let price = &price + &Dyadic { m: a.m.iter().sum::<Int>().big().into_owned(), e: a.e };
         Ok(&entropy.times(&2.into()) - &price >= bound.times(&(2 * &self.n)))
     }
 
@@ -92,8 +93,8 @@ impl<'a> Sphere<'a> {
         let m = Mat::combine(&[(&self.one, &rcr), (&self.one, &l.symmetric_product(l)?)])?;
         let (t2, q2) = (&self.problem.t * &self.problem.t, &self.problem.q * &self.problem.q);
         for (i, a) in entries(a).enumerate() {
-            let sum = m.row(i).iter().map(|x| BigInt::from(x.magnitude().clone())).sum::<BigInt>();
-            if (Dyadic { m: sum * &t2, e: m.e }) > a.times(&q2) {
+            let sum = m.row(i).iter().map(Int::abs).sum::<Int>();
+            if (Dyadic { m: &*sum.big() * &t2, e: m.e }) > a.times(&q2) {
                 return rejected(line, format!("P1: row {} of diag(a)/τ² - R diag(c) Rᵀ - L Lᵀ is not diagonally dominant", i + 1));
             }
         }
@@ -172,16 +173,17 @@ impl<'a> Sphere<'a> {
     /// x'' at the rounded vectors, transposed.
     fn bending(&self, u: &Mat, v: &Mat) -> Result<Mat, Fail> {
         let (products, cosines) = (v.product(u)?, self.h.product(&self.w)?);
-        let squares =
-            |x: &Mat| -> Vec<Dyadic> { (0..x.rows).map(|i| Dyadic { m: x.row(i).iter().map(|m| m * m).sum(), e: 2 * x.e }).collect() };
+        let squares = |x: &Mat| -> Vec<Dyadic> {
+            (0..x.rows).map(|i| Dyadic { m: x.row(i).iter().map(|m| m * m).sum::<Int>().big().into_owned(), e: 2 * x.e }).collect()
+        };
         let (us, vs) = (squares(u), squares(v));
         let e = products.e.min(2 * u.e).min(2 * v.e) + cosines.e;
         room(products.m.len(), (products.e.max(2 * u.e).max(2 * v.e) - e).unsigned_abs())?;
         let entry = |i: usize| {
             let (sample, class) = (i / self.w.rows, i % self.w.rows);
             let square = &us[class] + &vs[sample];
-            let bent = &square * &Dyadic { m: cosines.m[i].clone(), e: cosines.e };
-            shifted(&(2 * &products.m[i]), products.e - e) - shifted(&bent.m, bent.e - e)
+            let bent = &square * &Dyadic { m: cosines.m[i].big().into_owned(), e: cosines.e };
+            &products.m[i].shifted(products.e + 1 - e) - &shifted(&bent.m, bent.e - e).into()
         };
         Ok(Mat { m: (0..products.m.len()).map(entry).collect(), e, ..products })
     }
@@ -189,7 +191,7 @@ impl<'a> Sphere<'a> {
 
 /// The numbers of a column.
 fn entries(x: &Mat) -> impl Iterator<Item = Dyadic> + '_ {
-    x.m.iter().map(|m| Dyadic { m: m.clone(), e: x.e })
+    x.m.iter().map(|m| Dyadic { m: m.big().into_owned(), e: x.e })
 }
 
 /// Rows divided by their lengths, every entry within 2 units of 2^-w.
@@ -198,10 +200,10 @@ fn entries(x: &Mat) -> impl Iterator<Item = Dyadic> + '_ {
 /// than one unit; rounding it down moves it by less than another.
 fn unit_rows(x: &Mat, w: usize, line: usize) -> Result<Mat, Fail> {
     let rows = parallel(x.rows, 30 * x.cols, |i| {
-        let square: BigInt = x.row(i).iter().map(|m| m * m).sum();
+        let square = x.row(i).iter().map(|m| m * m).sum::<Int>().big().into_owned();
         let guard = (w + 2).saturating_sub(square.bits() as usize / 2);
         let root = (square << (2 * guard)).sqrt();
-        let entry = |m: &BigInt| if root.is_zero() { BigInt::zero() } else { (m << (w + guard)).div_floor(&root) };
+        let entry = |m: &Int| if root.is_zero() { Int::ZERO } else { (&*m.big() << (w + guard)).div_floor(&root).into() };
         (root.is_zero(), x.row(i).iter().map(entry).collect::<Vec<_>>())
     });
     if rows.iter().any(|(zero, _)| *zero) {
@@ -213,10 +215,10 @@ fn unit_rows(x: &Mat, w: usize, line: usize) -> Result<Mat, Fail> {
 /// y_j - <x_j, y_j> x_j for each row, exactly; x lies on the grid of the precision.
 fn tangent(x: &Mat, y: &Mat) -> Result<Mat, Fail> {
     let shift = (-2 * x.e) as usize;
-    room(y.m.len(), y.m.iter().map(BigInt::bits).max().unwrap_or(0) + shift as u64)?;
+    room(y.m.len(), y.m.iter().map(Int::bits).max().unwrap_or(0) + shift as u64)?;
     let rows = parallel(x.rows, 10 * x.cols, |i| {
-        let inner: BigInt = x.row(i).iter().zip(y.row(i)).map(|(x, y)| x * y).sum();
-        x.row(i).iter().zip(y.row(i)).map(|(x, y)| (y << shift) - &inner * x).collect::<Vec<_>>()
+        let inner: Int = x.row(i).iter().zip(y.row(i)).map(|(x, y)| x * y).sum();
+        x.row(i).iter().zip(y.row(i)).map(|(x, y)| &y.shifted(shift as i64) - &(&inner * x)).collect::<Vec<_>>()
     });
     Ok(Mat { rows: y.rows, cols: y.cols, e: y.e + 2 * x.e, m: rows.into_iter().flatten().collect() })
 }
@@ -243,7 +245,7 @@ pub(crate) fn gap(reader: &mut Reader<'_>, sphere: &Sphere<'_>) -> Result<Claim,
         return reader.reject("a claim is missing");
     };
     let g = &gap.value;
-    require(c.m.iter().all(Signed::is_positive), scale_line, "the entries of c must be positive")?;
+    require(c.m.iter().all(|c| *c > Int::ZERO), scale_line, "the entries of c must be positive")?;
     require(&upper.value - &lower.value <= *g, gap.line, "the gap is smaller than claimed upper - claimed lower")?;
     // 2 g <= bound · min n_k/c_k.
     let covers = |bound: &Bound| {

@@ -128,7 +128,7 @@ impl Dyadic {
     pub(crate) fn aligned(mut self, exp: i32) -> Dyadic {
         let shift = (self.exp - exp) as u32;
         if shift > 0 {
-            self.m.iter_mut().for_each(|x| *x <<= shift);
+            self.m.par_iter_mut().for_each(|x| *x <<= shift);
         }
         self.exp = exp;
         self
@@ -141,7 +141,7 @@ impl Dyadic {
         }
         let shift = (exp - self.exp) as u32;
         let half = Integer::from(1) << (shift - 1);
-        let m = self.m.into_iter().map(|x| (x + &half) >> shift).collect();
+        let m = self.m.into_par_iter().map(|x| (x + &half) >> shift).collect();
         Dyadic { exp, m, ..self }
     }
 
@@ -152,10 +152,8 @@ impl Dyadic {
 
     /// Σ m².
     pub(crate) fn sum_squares(&self) -> Rational {
-        let mut total = Integer::new();
-        for x in &self.m {
-            total += x.square_ref();
-        }
+        let part = |m: &[Integer]| m.iter().fold(Integer::new(), |sum, x| sum + x.square_ref());
+        let total: Integer = self.m.par_chunks(CHUNK).map(part).sum();
         scaled(total, 2 * self.exp)
     }
 
@@ -165,6 +163,9 @@ impl Dyadic {
         Some((small, max))
     }
 }
+
+/// Entries summed by one thread at a time.
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// Entries of products from which a second thread pays.
 const PARALLEL: usize = 1 << 11;

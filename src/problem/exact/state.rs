@@ -2,9 +2,9 @@
 //! exact for MSE, enclosed for cross-entropy and its kin.
 
 use rayon::prelude::*;
-use rug::{Float, Integer, Rational, float::Round};
+use rug::{Assign, Float, Integer, Rational, float::Round};
 
-use super::arithmetic::{Plain, directional_logits, logits, rows_times_rows, scaled};
+use super::arithmetic::{CHUNK, Plain, directional_logits, logits, rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 
@@ -141,7 +141,7 @@ impl<'a> State<'a> {
         // Targets within half a unit; one-hot ones exactly.
         let target = |hit| self.grid_target(hit);
         let (peak, floor) = (target(true), target(false));
-        let m = (0..k).flat_map(|c| (0..n).map(move |i| (c, i))).map(|(c, i)| {
+        let m = (0..k * n).into_par_iter().map(|t| (t / n, t % n)).map(|(c, i)| {
             // Relative error below 2^-bits of a number at most m, plus half a unit from rounding: within m + 1 units with the target's
             // half.
             let group = self.plain.label[i];
@@ -264,12 +264,19 @@ fn minus_targets(plain: &Plain, z: &Dyadic) -> Dyadic {
 pub(crate) fn weighted_squares(product: Dyadic, lambda: &Rational, n: usize, x: &Dyadic) -> Rational {
     let weight = Rational::from(lambda * Integer::from(n));
     let exp = product.exp.min(x.exp);
-    let (product, x) = (product.aligned(exp), x.clone().aligned(exp));
-    let mut total = Integer::new();
-    for (p, x) in product.m.iter().zip(&x.m) {
-        let g = Integer::from(p * weight.denom()) + Integer::from(x * weight.numer());
-        total += g.square();
-    }
+    let shift = (x.exp - exp) as u32;
+    let (product, numer) = (product.aligned(exp), Integer::from(weight.numer() << shift));
+    let parts = product.m.par_chunks(CHUNK).zip(x.m.par_chunks(CHUNK)).map(|(p, x)| {
+        let (mut total, mut g, mut square) = (Integer::new(), Integer::new(), Integer::new());
+        for (p, x) in p.iter().zip(x) {
+            g.assign(p * weight.denom());
+            g += x * &numer;
+            square.assign(g.square_ref());
+            total += &square;
+        }
+        total
+    });
+    let total: Integer = parts.sum();
     scaled(total, 2 * exp) / Integer::from(weight.denom().square_ref())
 }
 
