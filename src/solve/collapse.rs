@@ -9,6 +9,7 @@ use super::{
     newton,
     run::{Iterate, Run},
 };
+use crate::linalg::vector;
 use crate::problem::{Layout, Objective};
 
 /// Sweeps of alternating steps, at most.
@@ -95,4 +96,13 @@ pub(super) fn spread(objective: &Objective, collapsed: &[f64]) -> Vec<f64> {
         out.extend_from_slice(&h[label as usize * layout.dim..][..layout.dim]);
     }
     out
+}
+
+/// The norm of the whole problem's gradient: each of a class's n features has an n-th of its feature's gradient.
+pub(super) fn whole_norm(objective: &Objective, collapsed: &[f64]) -> f64 {
+    let (layout, counts) = (objective.layout(), &objective.targets().counts);
+    let (w, h) = collapsed.split_at(layout.features().start);
+    let square = |x: &[f64]| vector::dot(x, x, false);
+    let features: f64 = h.chunks_exact(layout.dim).zip(counts).map(|(g, &n)| square(g) / n as f64).sum();
+    (square(w) + features).sqrt()
 }

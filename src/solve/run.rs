@@ -72,8 +72,13 @@ impl Run<'_> {
     }
 
     pub fn report(&mut self, at: &Iterate) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm: at.norm, seconds });
+        let (seconds, gradient_norm) = (self.started.elapsed().as_secs_f64(), self.whole_norm(at));
+        (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm, seconds });
+    }
+
+    /// The whole problem's gradient norm.
+    fn whole_norm(&self, at: &Iterate) -> f64 {
+        self.whole.as_ref().map_or(at.norm, |whole| collapse::whole_norm(whole, &at.g))
     }
 
     /// Records a row and shows it with its point; the time that takes is not the run's.
@@ -84,7 +89,7 @@ impl Run<'_> {
             None => self.objective.layout().point(&at.x),
         };
         let metrics = point_metrics(self.problem, &point);
-        let row = TraceRow { step: self.iterations, objective: at.f, gradient_norm: at.norm, metrics };
+        let row = TraceRow { step: self.iterations, objective: at.f, gradient_norm: self.whole_norm(at), metrics };
         (self.observe)(&row, &point);
         self.trace.push(row);
         self.started += paused.elapsed();
