@@ -119,7 +119,8 @@ const SNAP_ATTEMPTS: usize = 4;
 ///
 /// Guarantee: the same point for any number of threads; `Status::Converged` only when the returned (snapped) point's gradient
 /// norm in double precision is at most `options.tol`. A stationary point may be a saddle: nothing is claimed about that here.
-/// On the sphere the method is Riemannian: tangent gradients and Hessian products, steps retracted by normalisation.
+/// On the sphere the method is Riemannian: tangent gradients and Hessian products, steps retracted by normalisation; with
+/// [`SolveOptions::warm`] it begins at points whose features are equal within classes, where it only goes on if that is no minimum yet.
 /// Iterates that leave the finite numbers end the run as `Status::Stalled`, with the last finite point.
 ///
 /// `progress` is called once per iteration.
