@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if !chosen.first().is_none_or(|list| list.split(',').any(|run| run == name)) {
             continue;
         }
-        // L-BFGS and the warm start do not cover the sphere.
+        // L-BFGS does not cover the sphere.
         if sphere && method == Method::Lbfgs {
             continue;
         }

@@ -2,6 +2,7 @@
 //!
 //! They are untrusted: what they return becomes a claim only through a certificate.
 
+mod collapse;
 mod gradient_descent;
 mod hunt;
 mod lbfgs;

@@ -33,6 +33,9 @@ struct Workspace {
 /// Each step minimises the quadratic model `g·s + s·Hs/2` over the ball of radius Δ by conjugate gradients, stopping early at the
 /// boundary and along directions of negative curvature.
 pub(super) fn search(run: &mut Run, at: &mut Iterate) -> Status {
+    if at.norm <= run.tolerance(at) {
+        return Status::Converged;
+    }
     let len = at.x.len();
     let parallel = run.objective.parallel();
     let zeros = || vec![0.0; len];

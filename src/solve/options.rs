@@ -45,7 +45,8 @@ pub struct SolveOptions {
     pub time_limit: Option<Duration>,
     /// `None`: all threads of the pool. The result does not depend on it.
     pub threads: Option<usize>,
-    /// Begin with exact alternating ridge regressions (plain model; ignored by the deep models and by gradient descent).
+    /// Begin with exact alternating ridge regressions (plain and multi-label models) or with one feature for each class (sphere, unless
+    /// the start is critical already); ignored by the deep models and by gradient descent.
     pub warm: bool,
     /// Record a trace.
     pub trace: bool,
@@ -139,7 +140,7 @@ pub struct TraceRow {
     pub metrics: PointMetrics,
 }
 
-/// What a run cost.
+/// What a run cost; evaluations with one feature for each class count like any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
     /// Evaluations of objective and gradient.

@@ -1,7 +1,8 @@
 use std::time::Instant;
 
 use super::{
-    Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work, gradient_descent, lbfgs, newton, start, warm,
+    Method, Progress, Solution, SolveError, SolveOptions, Start, Status, TraceRow, Work, collapse, gradient_descent, lbfgs, newton, start,
+    warm,
 };
 use crate::linalg::vector;
 use crate::metrics::point_metrics;
@@ -20,6 +21,8 @@ pub(super) struct Run<'a> {
     pub problem: &'a Problem,
     pub options: &'a SolveOptions,
     pub objective: Objective,
+    /// The whole problem's objective while `objective` is that of one feature per class.
+    whole: Option<Objective>,
     progress: &'a mut dyn FnMut(&Progress),
     observe: &'a mut dyn FnMut(&TraceRow, &Point),
     started: Instant,
@@ -54,17 +57,39 @@ impl Run<'_> {
         false
     }
 
+    /// From now on the search is over points whose features are equal within classes.
+    pub fn exchange(&mut self, mut collapsed: Objective) {
+        (collapsed.gradients, collapsed.products) = (self.objective.gradients, self.objective.products);
+        self.whole = Some(std::mem::replace(&mut self.objective, collapsed));
+    }
+
+    /// Back to the whole problem.
+    pub fn restore(&mut self) {
+        if let Some(mut whole) = self.whole.take() {
+            (whole.gradients, whole.products) = (self.objective.gradients, self.objective.products);
+            self.objective = whole;
+        }
+    }
+
     pub fn report(&mut self, at: &Iterate) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm: at.norm, seconds });
+        let (seconds, gradient_norm) = (self.started.elapsed().as_secs_f64(), self.whole_norm(at));
+        (self.progress)(&Progress { iteration: self.iterations, objective: at.f, gradient_norm, seconds });
+    }
+
+    /// The whole problem's gradient norm.
+    fn whole_norm(&self, at: &Iterate) -> f64 {
+        self.whole.as_ref().map_or(at.norm, |whole| collapse::whole_norm(whole, &at.g))
     }
 
     /// Records a row and shows it with its point; the time that takes is not the run's.
     pub fn record(&mut self, at: &Iterate) {
         let paused = Instant::now();
-        let point = self.objective.layout().point(&at.x);
+        let point = match &self.whole {
+            Some(whole) => whole.layout().point(&collapse::spread(whole, &at.x)),
+            None => self.objective.layout().point(&at.x),
+        };
         let metrics = point_metrics(self.problem, &point);
-        let row = TraceRow { step: self.iterations, objective: at.f, gradient_norm: at.norm, metrics };
+        let row = TraceRow { step: self.iterations, objective: at.f, gradient_norm: self.whole_norm(at), metrics };
         (self.observe)(&row, &point);
         self.trace.push(row);
         self.started += paused.elapsed();
@@ -94,7 +119,8 @@ const SNAP_ATTEMPTS: usize = 4;
 ///
 /// Guarantee: the same point for any number of threads; `Status::Converged` only when the returned (snapped) point's gradient
 /// norm in double precision is at most `options.tol`. A stationary point may be a saddle: nothing is claimed about that here.
-/// On the sphere the method is Riemannian: tangent gradients and Hessian products, steps retracted by normalisation.
+/// On the sphere the method is Riemannian: tangent gradients and Hessian products, steps retracted by normalisation; with
+/// [`SolveOptions::warm`] it begins at points whose features are equal within classes, where it only goes on if that is no minimum yet.
 /// Iterates that leave the finite numbers end the run as `Status::Stalled`, with the last finite point.
 ///
 /// `progress` is called once per iteration.
@@ -168,12 +194,13 @@ fn search(
     };
     objective.retract(&mut x)?;
     let len = x.len();
-    let mut run = Run { problem, options, objective, progress, observe, started, iterations: 0, trace: Vec::new() };
+    let mut run = Run { problem, options, objective, whole: None, progress, observe, started, iterations: 0, trace: Vec::new() };
     let mut at = Iterate { x, f: f64::NAN, g: vec![0.0; len], norm: f64::NAN };
     run.evaluate(&mut at);
     let descent = matches!(options.method, Method::GradientDescent { .. });
-    if options.warm && !descent && !sphere && run.objective.layout().layers == 1 {
-        warm::improve(&mut run, &mut at);
+    if options.warm && !descent && run.objective.layout().layers == 1 {
+        let improve = if sphere { collapse::improve } else { warm::improve };
+        improve(&mut run, &mut at);
     }
     let mut status = Status::Stalled;
     for _ in 0..SNAP_ATTEMPTS {

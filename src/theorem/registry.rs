@@ -151,6 +151,8 @@ pub fn registry() -> Vec<Theorem> {
                 sphere(&classes(2, 3), 3, "0.5"),
                 sphere(&classes(3, 2), 5, "8"),
                 sphere(&classes(10, 3), 12, "1"),
+                sphere(&classes(4, 2), 3, "2"),
+                sphere(&classes(3, 2), 3, "6"),
             ],
             predict,
         },

@@ -36,13 +36,10 @@ fn check(i: &Instance) -> Outcome {
     (None, Finding::Proved)
 }
 
-/// Each class's direction as (axis, sign); the theorem asks for d > K.
+/// Each class's direction as (axis, sign), where there is room beside the axes in use. The theorem asks for d > K, these points need less.
 fn symmetric(problem: &Problem) -> Vec<(&'static str, Point)> {
     let Ok((k, d, _)) = problem.point_sizes() else { return vec![] };
     let Some(counts) = problem.class_counts() else { return vec![] };
-    if d <= k {
-        return vec![];
-    }
     let sign = |positive: bool| if positive { 1.0 } else { -1.0 };
     let mut directions: Vec<(&'static str, Vec<(usize, f64)>)> = vec![("one place", vec![(0, 1.0); k])];
     if k % 2 == 0 && k >= 4 {
@@ -54,5 +51,6 @@ fn symmetric(problem: &Problem) -> Vec<(&'static str, Point)> {
         let entry = |class: usize, j: usize| if vectors[class].0 == j { vectors[class].1 } else { 0.0 };
         Point { factors: vec![Mat::from_fn(k, d, entry)], h: Mat::from_fn(d, label.len(), |j, i| entry(label[i], j)), b: None }
     };
-    directions.into_iter().map(|(name, vectors)| (name, point(vectors))).collect()
+    let room = |vectors: &[(usize, f64)]| vectors.iter().all(|&(axis, _)| axis + 1 < d);
+    directions.into_iter().filter(|(_, vectors)| room(vectors)).map(|(name, vectors)| (name, point(vectors))).collect()
 }

@@ -1,11 +1,13 @@
 //! Losses on blocks of logits, one per file: value, gradient and Hessian product.
 
+mod accurate;
 mod cross_entropy;
 mod exp;
 mod focal;
 mod mse;
 mod pick_all_labels;
 
+pub(crate) use accurate::AccurateCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use exp::exp_in_place;
 pub use focal::Focal;

@@ -1,9 +1,9 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use super::{Layout, ObjectiveError, Targets, loss, spheres, spheres::Spheres};
+use super::{Layout, ObjectiveError, Targets, spheres, spheres::Spheres};
 use crate::linalg::vector;
-use crate::problem::{Bias, Loss, Model, Problem, loss::LogitLoss};
+use crate::problem::{Bias, Model, Problem, loss::LogitLoss};
 
 /// `f(x) = L(Z) + Σ_j λ_j/2 ‖W_j‖² + λ_H/2 ‖H‖² + λ_b/2 ‖b‖²` with `Z = W_{m} S_{m-1} + b 1ᵀ`, `S_0 = H`, `S_j = σ(W_j S_{j-1})`,
 /// σ the identity (plain, deep linear) or ReLU (deep ReLU); every buffer is allocated once.
@@ -53,31 +53,14 @@ const PARALLEL_FLOPS: f64 = 8e6;
 const BLOCK: usize = 1 << 13;
 
 impl Objective {
-    /// `threads`: `None` for all that the thread pool has.
-    ///
-    /// # Errors
-    /// [`ObjectiveError::Unsupported`], or [`ObjectiveError::Spec`] when a point does not fit in memory.
-    pub fn new(problem: &Problem, threads: Option<usize>) -> Result<Self, ObjectiveError> {
-        let layout = Layout::new(problem)?;
-        let targets = Targets::new(problem, &layout)?;
-        let loss = loss(problem, &layout, &targets)?;
-        Ok(Self::build(problem, layout, targets, loss, problem.loss == Loss::Mse, threads))
-    }
-
-    /// The plain or multi-label model with a loss of one's own: labels, sizes, bias and weights are the problem's, its loss is ignored.
-    ///
-    /// # Errors
-    /// As [`Objective::new`].
-    pub fn with_loss(problem: &Problem, loss: Box<dyn LogitLoss>, threads: Option<usize>) -> Result<Self, ObjectiveError> {
-        if matches!(problem.model, Model::Sphere { .. }) {
-            return Err(ObjectiveError::Unsupported { what: "the sphere model with another loss than its own".into() });
-        }
-        let layout = Layout::new(problem)?;
-        let targets = Targets::new(problem, &layout)?;
-        Ok(Self::build(problem, layout, targets, loss, false, threads))
-    }
-
-    fn build(problem: &Problem, layout: Layout, targets: Targets, loss: Box<dyn LogitLoss>, squared: bool, threads: Option<usize>) -> Self {
+    pub(super) fn build(
+        problem: &Problem,
+        layout: Layout,
+        targets: Targets,
+        loss: Box<dyn LogitLoss>,
+        squared: bool,
+        threads: Option<usize>,
+    ) -> Self {
         let mut lambdas: Vec<f64> = problem.lambdas().iter().map(|l| l.to_f64()).collect();
         let gain = if let Model::Sphere { temperature } = &problem.model {
             lambdas = vec![0.0; 2];
@@ -147,6 +130,11 @@ impl Objective {
         self.squared
     }
 
+    /// The loss gradient at the point evaluated last, sample by sample.
+    pub(crate) fn errors(&self) -> &[f64] {
+        &self.trial.errors[self.layout.layers - 1]
+    }
+
     pub(crate) fn loss(&self) -> &dyn LogitLoss {
         self.loss.as_ref()
     }
@@ -213,6 +201,28 @@ impl Objective {
         if self.spheres.is_some() {
             spheres::project(&self.layout, x, v);
         }
+    }
+
+    /// One sweep of alternating steps on the sphere: the columns of H, then the rows of W, each to the direction of `θ‖g_j‖ x_j − g_j`,
+    /// g the gradient in it and θ the damping. Returns the objective at the old x; `g` is scratch.
+    ///
+    /// # Errors
+    /// [`ObjectiveError::Direction`] for a row or column that is left without direction.
+    pub(crate) fn alternate(&mut self, x: &mut [f64], g: &mut [f64], damping: f64) -> Result<f64, ObjectiveError> {
+        self.gradients += 2;
+        self.forward(x);
+        let before = self.loss_gradient(x);
+        let (layout, par, gain) = (&self.layout, self.par, self.gain);
+        let errors = columns(&self.trial.errors[0], layout.classes);
+        matmul(layout.features_mut(g), Accum::Replace, layout.factor_of(x, 0).transpose(), errors, gain, par);
+        spheres::turn(layout, layout.features(), damping, x, g)?;
+        self.forward(x);
+        self.loss_gradient(x);
+        let layout = &self.layout;
+        let errors = columns(&self.trial.errors[0], layout.classes);
+        matmul(layout.factor_mut(g, 0), Accum::Replace, errors, layout.features_of(x).transpose(), gain, par);
+        spheres::turn(layout, layout.factor(0), damping, x, g)?;
+        Ok(before)
     }
 
     /// Makes the point evaluated last the one that Hessian products belong to.

@@ -24,6 +24,11 @@ impl Layout {
         Ok(Self { classes, dim, samples, layers: problem.depth() - 1, biased: problem.bias != Bias::None })
     }
 
+    /// As this, with as many samples as classes.
+    pub(super) fn one_sample_per_class(self) -> Self {
+        Self { samples: self.classes, ..self }
+    }
+
     /// Number of variables.
     pub fn len(&self) -> usize {
         self.bias().end

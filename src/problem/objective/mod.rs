@@ -24,6 +24,47 @@ pub enum ObjectiveError {
     Direction { block: String },
 }
 
+impl Objective {
+    /// `threads`: `None` for all that the thread pool has.
+    ///
+    /// # Errors
+    /// [`ObjectiveError::Unsupported`], or [`ObjectiveError::Spec`] when a point does not fit in memory.
+    pub fn new(problem: &Problem, threads: Option<usize>) -> Result<Self, ObjectiveError> {
+        let layout = Layout::new(problem)?;
+        let targets = Targets::new(problem, &layout)?;
+        let loss = loss(problem, &layout, &targets)?;
+        Ok(Self::build(problem, layout, targets, loss, problem.loss == Loss::Mse, threads))
+    }
+
+    /// The plain or multi-label model with a loss of one's own: labels, sizes, bias and weights are the problem's, its loss is ignored.
+    ///
+    /// # Errors
+    /// As [`Objective::new`].
+    pub fn with_loss(problem: &Problem, loss: Box<dyn LogitLoss>, threads: Option<usize>) -> Result<Self, ObjectiveError> {
+        if matches!(problem.model, Model::Sphere { .. }) {
+            return Err(ObjectiveError::Unsupported { what: "the sphere model with another loss than its own".into() });
+        }
+        let layout = Layout::new(problem)?;
+        let targets = Targets::new(problem, &layout)?;
+        Ok(Self::build(problem, layout, targets, loss, false, threads))
+    }
+
+    /// The sphere model with one feature for each class, weighted by the class's samples: the objective at points whose features are
+    /// equal within classes.
+    ///
+    /// # Errors
+    /// As [`Objective::new`].
+    pub(crate) fn collapsed(problem: &Problem, threads: Option<usize>) -> Result<Self, ObjectiveError> {
+        let layout = Layout::new(problem)?;
+        let targets = Targets::new(problem, &layout)?;
+        let weights = targets.counts.iter().map(|&count| count as f64 / layout.samples as f64).collect();
+        let labels: Vec<u32> = (0..layout.classes as u32).collect();
+        let loss = Box::new(AccurateCrossEntropy::new(labels.clone(), weights));
+        let (layout, targets) = (layout.one_sample_per_class(), Targets { labels, ..targets });
+        Ok(Self::build(problem, layout, targets, loss, false, threads))
+    }
+}
+
 /// The objective at a point.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
@@ -77,16 +118,12 @@ pub fn hessian_product(problem: &Problem, point: &Point, direction: &Point) -> R
     Ok(objective.layout().point(&out))
 }
 
-/// Beyond this temperature losses on the sphere may be small against one.
-const SMALL_LOSS: u32 = 4;
-
 fn loss(problem: &Problem, layout: &Layout, targets: &Targets) -> Result<Box<dyn LogitLoss>, ObjectiveError> {
     let (labels, k) = (targets.labels.clone(), layout.classes);
     Ok(match &problem.loss {
-        // Features of length one leave no regulariser: at a high temperature the whole objective is far below a double's spacing at one,
-        // and the focal loss keeps the accuracy of 1 − p.
-        Loss::Ce if matches!(&problem.model, Model::Sphere { temperature } if *temperature > SMALL_LOSS) => {
-            Box::new(Focal::new(labels, k, 0.0))
+        // Features of length one leave no regulariser: at a high temperature the whole objective is far below a double's spacing at one.
+        Loss::Ce if matches!(problem.model, Model::Sphere { .. }) => {
+            Box::new(AccurateCrossEntropy::new(labels, vec![1.0 / layout.samples as f64; k]))
         }
         Loss::Mse => Box::new(SquaredError::new(labels, k)),
         Loss::Ce => Box::new(CrossEntropy::new(labels, k, 0.0)),

@@ -1,5 +1,7 @@
 //! The product of unit spheres that rows of W and columns of H lie on: gradients, Hessian products and steps on it.
 
+use std::ops::Range;
+
 use super::{Layout, ObjectiveError};
 
 /// With g the gradient of the objective at x, one multiplier `<g_j, x_j>` for each row of W and each column of H: the Riemannian
@@ -36,6 +38,21 @@ impl Spheres {
         subtract(layout, &self.products, x, product);
         subtract(layout, &self.accepted, v, product);
     }
+}
+
+/// Turns x in one block, W or H, to the directions of `θ‖g_j‖ x_j − g_j`; g is overwritten.
+///
+/// # Errors
+/// As [`normalise`].
+pub(super) fn turn(layout: &Layout, block: Range<usize>, damping: f64, x: &mut [f64], g: &mut [f64]) -> Result<(), ObjectiveError> {
+    let mut lengths = vec![0.0; layout.classes + layout.samples];
+    inner_products(layout, g, g, &mut lengths);
+    lengths.iter_mut().for_each(|square| *square = damping * square.sqrt());
+    subtract(layout, &lengths, x, g);
+    for (x, g) in x[block.clone()].iter_mut().zip(&g[block]) {
+        *x = -g;
+    }
+    normalise(layout, x)
 }
 
 /// `v_j − <v_j, x_j> x_j` in place of v.
