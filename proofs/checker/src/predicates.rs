@@ -10,6 +10,7 @@ use num_integer::Integer;
 use num_traits::{One, Zero};
 
 use crate::dyadic::Dyadic;
+use crate::focal::Focal;
 use crate::matrix::{Mat, room};
 use crate::problem::{Bias, Group, Problem};
 use crate::reader::{Fail, rejected};
@@ -28,6 +29,7 @@ pub(crate) struct Instance<'a> {
     pub point: &'a Triple,
     pub precision: usize,
     pub groups: Vec<Group>,
+    pub focal: Option<Focal>,
     /// The group of each sample.
     labels: Vec<usize>,
     n: BigInt,
@@ -40,7 +42,22 @@ impl<'a> Instance<'a> {
     pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
         let groups = problem.groups();
         let labels = groups.iter().enumerate().flat_map(|(g, group)| std::iter::repeat_n(g, group.count)).collect();
-        Instance { problem, point, precision, groups, labels, n: problem.samples.into(), one: BigInt::one(), logits: OnceLock::new() }
+        let focal = problem.focusing.as_ref().map(|gamma| Focal::new(precision, gamma));
+        let (n, one) = (problem.samples.into(), BigInt::one());
+        Instance { problem, point, precision, groups, focal, labels, n, one, logits: OnceLock::new() }
+    }
+
+    /// The size of every class, when they have one.
+    pub fn balanced(&self) -> Option<usize> {
+        let n = self.groups.first()?.count;
+        self.groups.iter().all(|group| group.count == n).then_some(n)
+    }
+
+    /// Whether no sample's target logit is below the mean of its logits.
+    pub fn margins_nonnegative(&self) -> Result<bool, Fail> {
+        let z = self.point_logits()?;
+        let margin = |i: usize| &z.row(i)[self.labels[i]] * z.cols - z.row(i).iter().sum::<BigInt>();
+        Ok((0..z.rows).all(|i| margin(i) >= BigInt::zero()))
     }
 
     /// Row i: the targets of group `rows_i`, α/K and 1 - α more at the tags. These multiples of 1/(q K) are rounded down, or `up`, on the
@@ -98,7 +115,9 @@ impl<'a> Instance<'a> {
     /// the sum of the sample losses.
     pub fn objective_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (z, q) = (self.point_logits()?, &self.problem.q);
-        let loss = if self.problem.ce {
+        let loss = if let Some(focal) = &self.focal {
+            focal.loss_upper(z, &self.labels).times(&2.into())
+        } else if self.problem.ce {
             Fixed::new(self.precision).loss_upper(z, &self.targets(&self.labels, true)?, &self.masses()).times(&2.into())
         } else {
             self.minus_targets(z)?.norm_squared()
@@ -165,7 +184,7 @@ impl<'a> Instance<'a> {
         Ok(())
     }
 
-    /// N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S. With them, but for mse, m P_k
+    /// But for the focal loss: N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S. With them, but for mse, m P_k
     /// and m S_k for probabilities P <= p <= P + S and masses m.
     fn slope(&self) -> Result<(Mat, Option<Soft>), Fail> {
         let z = self.point_logits()?;
@@ -187,7 +206,15 @@ impl<'a> Instance<'a> {
     /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
     pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
         let (p, Triple { w, h, b }) = (self.problem, self.point);
-        let (low, soft) = self.slope()?;
+        let (low, slack) = if let Some(focal) = &self.focal {
+            let z = self.point_logits()?;
+            room(z.m.len(), 2 * self.precision as u64)?;
+            let (low, slack) = focal.slope(z, &self.labels);
+            (low, Some(slack))
+        } else {
+            let (low, soft) = self.slope()?;
+            (low, soft.map(|soft| soft.slack))
+        };
         let for_w = Mat::combine(&[(&p.q, &low.transpose().product(h)?), (&(&self.n * &p.w), w)])?;
         let for_h = Mat::combine(&[(&p.q, &low.product(&w.transpose())?), (&(&self.n * &p.h), &h.transpose())])?;
         let mut square = &for_w.norm_squared() + &for_h.norm_squared();
@@ -196,7 +223,7 @@ impl<'a> Instance<'a> {
             square = &square + &Mat::combine(&[(&p.q, &low.column_sums()), (&(&self.n * &p.b), b)])?.norm_squared();
             reach = &reach + &Dyadic::new(self.n.clone(), 0);
         }
-        let error = soft.map(|s| (&s.slack.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
+        let error = slack.map(|s| (&s.norm_squared() * &reach).times(&(&p.q * &p.q)).sqrt_up());
         Ok((square, error.unwrap_or_default()))
     }
 

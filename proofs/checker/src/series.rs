@@ -13,7 +13,7 @@ use crate::problem::Group;
 
 /// Tables at w bits, each entry below the exact value by less than 1.02 ulp.
 pub(crate) struct Fixed {
-    w: usize,
+    pub w: usize,
     ln2: BigInt,
     /// exp(j/2^8) for j/2^8 <= ln 2, and exp(j/2^16) for j < 2^8.
     exp_coarse: Vec<BigInt>,
@@ -133,7 +133,7 @@ impl Fixed {
     }
 
     /// floor(x 2^w / y) for x >= 0, y > 0.
-    fn quotient(&self, x: &BigInt, y: &BigInt) -> BigInt {
+    pub fn quotient(&self, x: &BigInt, y: &BigInt) -> BigInt {
         let machine = || {
             let (x, y) = (x.to_u64()?, y.to_u128()?);
             (self.w < 64).then(|| BigInt::from((u128::from(x) << self.w) / y))
@@ -167,12 +167,12 @@ impl Fixed {
         (low, high)
     }
 
-    fn number(&self, ulps: BigInt) -> Dyadic {
+    pub fn number(&self, ulps: BigInt) -> Dyadic {
         Dyadic { m: ulps, e: -(self.w as i64) }
     }
 
     /// The largest logit of row i, and the enclosures of exp(z - largest).
-    fn exponentials(&self, z: &Mat, i: usize) -> (BigInt, Vec<(BigInt, BigInt)>) {
+    pub fn exponentials(&self, z: &Mat, i: usize) -> (BigInt, Vec<(BigInt, BigInt)>) {
         let row = z.row(i);
         let top = row.iter().max().cloned().unwrap_or_default();
         let small = top.to_i128();
