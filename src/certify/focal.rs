@@ -150,7 +150,8 @@ fn contrastive(problem: &Problem, precision: u32, given: Option<&Dyadic>) -> Opt
         if distance > Rational::from(&centre + 1u32) {
             return None;
         }
-        let ends = [Rational::from(&centre - &distance), Rational::from(&centre + &distance)].map(|end| floor(&end, precision).max(Rational::new()));
+        let ends = [Rational::from(&centre - &distance), Rational::from(&centre + &distance)]
+            .map(|end| floor(&end, precision).max(Rational::new()));
         let everywhere = slope <= 1 && falling(&ends[0]);
         if (everywhere || (!biased && (falling(&ends[0]) || before(&ends[0])))) && beyond(&ends[1]) {
             break (ends, everywhere);

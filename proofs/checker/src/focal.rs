@@ -229,7 +229,11 @@ pub(crate) fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>, focal: &Foca
     require(beyond, ends_line, "D4: the margin's cost is not confirmed to be convex and nondecreasing at a2")?;
     let falling = focal.slope_against(&first, &slope) == Sign::NotNegative;
     let everywhere = falling && slope <= Dyadic::new(1, 0);
-    require(everywhere || p.bias == Bias::None, ends_line, "D5: with a bias the slope must be at most 1 and the cost not increasing at a1")?;
+    require(
+        everywhere || p.bias == Bias::None,
+        ends_line,
+        "D5: with a bias the slope must be at most 1 and the cost not increasing at a1",
+    )?;
     let before = falling || a1.is_zero() || focal.bend(&first) == Sign::NotNegative;
     require(before, ends_line, "D5: the margin's cost is not confirmed to be concave or nonincreasing at a1")?;
     let lower = &bounds[0];
