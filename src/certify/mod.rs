@@ -19,7 +19,7 @@ mod sphere;
 mod writer;
 
 pub use deep::{Below, below};
-pub use distances::mean_distances;
+pub use distances::{MinimiserDistance, mean_distances, minimiser_distances};
 pub use identity::{IdentityTerms, identity_terms};
 pub use inertia::hessian_eigenvalues;
 pub use loss_bounds::{LossBounds, loss_bounds};
