@@ -126,8 +126,10 @@ fn merged(i: &Instance) -> Outcome {
         let Ok(found) = minimiser_distances(&i.problem, &numerical.exact, &[(last - 1, last)], &CertifyOptions::default()) else {
             return undecided("unsupported: no certificate");
         };
-        worst.max_mut(&found[0].squared.upper());
         let apart = found[0].squared.is_positive();
+        if !apart {
+            worst.max_mut(&found[0].squared.upper());
+        }
         if !found[0].collapsed && !apart {
             return (Some(worst), Finding::Undecided("precision: neither collapsed nor enclosed away from zero".into()));
         }
