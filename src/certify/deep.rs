@@ -88,9 +88,7 @@ pub(super) fn certify(
         Verdict::Undecided("precision: the gradient norm cannot be told from --tol at this precision; ask for more --digits".into())
     };
     let mut text = writer(problem_file, "gap", precision, point);
-    text.claim("lower", ">=", &b.lower);
-    text.claim("upper", "<=", &b.upper);
-    text.claim("gap", "<=", &b.gap);
+    text.gap_claims(b);
     result.text = Some(text.finish());
     Ok(result)
 }

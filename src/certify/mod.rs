@@ -19,7 +19,7 @@ mod sphere;
 mod writer;
 
 pub use deep::{Below, below};
-pub use distances::mean_distances;
+pub use distances::{MinimiserDistance, mean_distances, minimiser_distances};
 pub use identity::{IdentityTerms, identity_terms};
 pub use inertia::hessian_eigenvalues;
 pub use loss_bounds::{LossBounds, loss_bounds};
@@ -91,6 +91,16 @@ pub struct Collapse {
     pub fit: Float,
 }
 
+impl Collapse {
+    /// What a gap g implies: 2 g/(λ_H N), 2 g/λ_W and g, rounded up.
+    fn of_gap([lambda_w, lambda_h]: [&Rational; 2], samples: u64, gap: &Float) -> Option<Self> {
+        let twice = gap.to_rational()? * 2u32;
+        let within_class = writer::round_up(&(Rational::from(&twice / lambda_h) / Integer::from(samples)));
+        let self_duality = writer::round_up(&(twice / lambda_w));
+        Some(Collapse { within_class, self_duality, fit: gap.clone() })
+    }
+}
+
 /// The proved bounds of one point.
 #[derive(Debug, Clone)]
 pub struct Bounds {
@@ -100,7 +110,7 @@ pub struct Bounds {
     pub upper: Float,
     /// `upper − lower`, rounded up.
     pub gap: Float,
-    /// `None` where the bound proves nothing about collapse: deep models and the focal loss.
+    /// `None` where the bound proves nothing about collapse: deep models, and the focal loss at points with negative margins.
     pub collapse: Option<Collapse>,
 }
 
@@ -116,11 +126,11 @@ pub struct Certification {
     /// Enclosed curvature of the witness, for a strict saddle.
     pub curvature: Option<Ball>,
     /// Whether theory has the lower bound attained at this d: d >= K for MSE without bias or with a regularized one, d >= K − 1 otherwise.
-    /// For smaller d it holds but need not be tight.
+    /// For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the minimum is known.
     pub tight: bool,
     /// The dual matrix behind the lower bound: K × C, one column per class or tag set.
     pub dual: Option<crate::problem::Dyadic>,
-    /// The certificate; `None` when undecided, and for the focal loss, which the checker does not cover.
+    /// The certificate; `None` when undecided.
     pub text: Option<String>,
 }
 
@@ -147,8 +157,10 @@ pub enum CertifyError {
 /// For deep linear models the bound is the closed-form value (any depth, class sizes and d; FORMAT.md, "Deep models"), the certificate
 /// always of kind `gap`.
 ///
+/// For the focal loss the bound is the least cost of a margin, with G a multiple of P Y (FORMAT.md, "The focal loss").
+///
 /// Hypotheses: the plain model with MSE, cross-entropy or label smoothing, or the multi-label model; any class sizes or tag sets, bias
-/// and d; the sphere model; deep linear models. `problem_file` are the bytes the certificate
+/// and d; the focal loss (the bound for balanced classes only); the sphere model; deep linear models. `problem_file` are the bytes the certificate
 /// is bound to by hash. Guarantee: each verdict but `Undecided` is a theorem about this point, and `text` proves it to the checker.
 /// Shapes: W (K,d), H (d,N), b (K,1).
 ///
@@ -179,9 +191,6 @@ pub fn certify(
     if let Model::Sphere { temperature } = &problem.model {
         return sphere::certify(problem, temperature, problem_file, point, options);
     }
-    if matches!(problem.loss, crate::problem::Loss::Focal { .. }) {
-        return focal::certify(problem, point, options);
-    }
     certify_with(problem, problem_file, point, options, None)
 }
 
@@ -197,6 +206,9 @@ pub fn certify_with(
     options: &CertifyOptions,
     given: Option<&crate::problem::Dyadic>,
 ) -> Result<Certification, CertifyError> {
+    if matches!((&problem.model, &problem.loss), (Model::Plain { .. }, crate::problem::Loss::Focal { .. })) {
+        return focal::certify(problem, problem_file, point, options, given);
+    }
     let plain = certifiable(problem)?;
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
@@ -283,14 +295,7 @@ pub fn certify_with(
             text.point("", point);
             text.matrix("R", &dual.r);
             text.matrix("L", &dual.l);
-            text.claim("lower", ">=", &b.lower);
-            text.claim("upper", "<=", &b.upper);
-            text.claim("gap", "<=", &b.gap);
-            if let Some(collapse) = &b.collapse {
-                text.claim("within-class", "<=", &collapse.within_class);
-                text.claim("self-duality", "<=", &collapse.self_duality);
-                text.claim("fit", "<=", &collapse.fit);
-            }
+            text.gap_claims(b);
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }
@@ -412,12 +417,8 @@ fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Opti
     let lower = Ball::from_rational(&(lower.lower_rational()? - &slack), width).lower();
     let upper = Ball::from_rational(&(objective.upper_rational()? + &slack), width).upper();
     let gap = writer::round_up(&(upper.to_rational()? - lower.to_rational()?));
-    let g = gap.to_rational()?;
-    let n = Integer::from(plain.n);
-    let within_class = writer::round_up(&(Rational::from(2u32 * &g) / Rational::from(&plain.lambda_h * &n)));
-    let self_duality = writer::round_up(&(Rational::from(2u32 * &g) / &plain.lambda_w));
-    let collapse = Collapse { within_class, self_duality, fit: gap.clone() };
-    Some(Bounds { lower, upper, gap, collapse: Some(collapse) })
+    let collapse = Collapse::of_gap([&plain.lambda_w, &plain.lambda_h], plain.n as u64, &gap);
+    Some(Bounds { lower, upper, gap, collapse })
 }
 
 /// A gradient bound with room for the checker's own rounding: relative 2^-16 and absolute 2^-(precision/2), outwards.

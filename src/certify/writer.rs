@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use rug::{Float, Integer, Rational};
 use sha2::{Digest, Sha256};
 
+use super::Bounds;
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 
@@ -60,6 +61,18 @@ impl Writer {
     pub fn claim(&mut self, name: &str, relation: &str, value: &Float) {
         let (m, exp) = dyadic(value);
         let _ = writeln!(self.text, "claim {name} {relation} {m:x}*2^{exp}");
+    }
+
+    /// The claims of kind `gap`.
+    pub fn gap_claims(&mut self, b: &Bounds) {
+        self.claim("lower", ">=", &b.lower);
+        self.claim("upper", "<=", &b.upper);
+        self.claim("gap", "<=", &b.gap);
+        if let Some(collapse) = &b.collapse {
+            self.claim("within-class", "<=", &collapse.within_class);
+            self.claim("self-duality", "<=", &collapse.self_duality);
+            self.claim("fit", "<=", &collapse.fit);
+        }
     }
 
     pub fn finish(mut self) -> String {

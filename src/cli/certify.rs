@@ -111,7 +111,7 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
         } else if args.format == Format::Rocq {
             table.row("written", "nothing: no lower bound was found");
         } else {
-            table.row("written", "nothing: undecided, or a loss that the checker does not cover");
+            table.row("written", "nothing: undecided");
         }
         print_text(&table.render())?;
     }

@@ -20,10 +20,9 @@ use crate::scalar::{Ball, sqrt_rational};
 const DECIDE_PREC: (u32, u32) = (128, 1 << 13);
 
 pub(super) struct Focal {
-    k: u64,
+    margin: Margin,
     n: u64,
     bias: Bias,
-    gamma: Rational,
     c_squared: Rational,
     /// λ_W/(n λ_H).
     ratio: Rational,
@@ -32,29 +31,13 @@ pub(super) struct Focal {
     conditional: bool,
 }
 
-impl Focal {
-    pub fn new(problem: &Problem, n: u64, lambda_w: &Rational, lambda_h: &Rational, gamma: &Rational) -> Result<Self, Unavailable> {
-        if *gamma < 1 {
-            return Err(Unavailable::Unsupported("focal loss with focusing between 0 and 1"));
-        }
-        let k = problem.classes();
-        let ratio = Rational::from(lambda_w / lambda_h) / Rational::from(n);
-        let c_squared = c_squared(k, n, lambda_w, lambda_h);
-        let mut form = Focal { k, n, bias: problem.bias.clone(), gamma: gamma.clone(), c_squared, ratio, start: None, conditional: false };
-        form.start = form.decide()?;
-        form.conditional = form.bias != Bias::None && !form.proved_with_bias();
-        let least = form.minimum_dim();
-        if problem.dim < least {
-            return Err(Unavailable::Dimension { least, dim: problem.dim });
-        }
-        Ok(form)
-    }
+/// The loss as a function of the margin a, on K classes: φ(a) = FL(p(a)), its slope and its bend.
+pub(crate) struct Margin {
+    pub k: u64,
+    pub gamma: Rational,
+}
 
-    fn kappa(&self, prec: u32) -> Ball {
-        let share = Rational::from((self.k - 1, self.k));
-        sqrt_rational(&(Rational::from(&self.c_squared * &share) * share), prec)
-    }
-
+impl Margin {
     fn gamma(&self, prec: u32) -> Ball {
         Ball::from_rational(&self.gamma, prec)
     }
@@ -70,7 +53,7 @@ impl Focal {
     }
 
     /// S(p(a)); a sum of positive terms.
-    fn slope(&self, a: &Ball) -> Ball {
+    pub fn slope(&self, a: &Ball) -> Ball {
         let prec = a.prec();
         let (p, log_p, power) = self.parts(a);
         let rest = (whole(1, prec) + a.exp() / whole(self.k - 1, prec)).recip();
@@ -78,7 +61,7 @@ impl Focal {
     }
 
     /// g(p(a)): positive while S increases. p/(1−p) = e^a/(K−1).
-    fn bend(&self, a: &Ball) -> Ball {
+    pub fn bend(&self, a: &Ball) -> Ball {
         let prec = a.prec();
         let (_, log_p, _) = self.parts(a);
         let gamma = self.gamma(prec);
@@ -86,9 +69,66 @@ impl Focal {
         gamma.square() * odds * &log_p - whole(1, prec) - &gamma * &(whole(2, prec) + log_p)
     }
 
-    fn objective(&self, a: &Ball) -> Ball {
+    /// φ(a).
+    pub fn loss(&self, a: &Ball) -> Ball {
         let (_, log_p, power) = self.parts(a);
-        self.kappa(a.prec()) * a - power * log_p
+        -(power * log_p)
+    }
+
+    /// Where S is largest over a >= 0, about: 0, or the root of g to about `prec` bits. `None` when the sign of g(1/K) is not certain.
+    pub fn turn(&self, prec: u32) -> Option<Float> {
+        let at_zero = self.bend(&Ball::zero(prec));
+        if at_zero.is_negative() {
+            return Some(Float::new(prec));
+        }
+        if !at_zero.is_positive() {
+            return None;
+        }
+        let bent = |a: &Float| -self.bend(&Ball::exact(a.clone()));
+        let end = root::search(1, prec, |a| bent(a).is_positive())?;
+        Some(root::approximate(Float::new(prec), end, prec, |a| bent(a).mid()))
+    }
+
+    /// The root of S(p(a)) = exp(`log`) beyond `start`, about.
+    pub fn root(&self, log: &Ball, start: &Float) -> Option<Float> {
+        let (width, f) = (log.prec(), self.excess(log));
+        let end = root::search(1, width, |a| a > start && f(a).is_positive())?;
+        Some(root::approximate(start.clone(), end, width, |a| f(a).mid()))
+    }
+
+    /// a ↦ `log` − log S(p(a)), increasing from the turn on.
+    fn excess<'a>(&'a self, log: &'a Ball) -> impl Fn(&Float) -> Ball + 'a {
+        move |a| log - &self.slope(&Ball::exact(Float::with_val(log.prec().max(a.prec()), a))).ln()
+    }
+}
+
+impl Focal {
+    pub fn new(problem: &Problem, n: u64, lambda_w: &Rational, lambda_h: &Rational, gamma: &Rational) -> Result<Self, Unavailable> {
+        let k = problem.classes();
+        let ratio = Rational::from(lambda_w / lambda_h) / Rational::from(n);
+        let c_squared = c_squared(k, n, lambda_w, lambda_h);
+        let margin = Margin { k, gamma: gamma.clone() };
+        let mut form = Focal { margin, n, bias: problem.bias.clone(), c_squared, ratio, start: None, conditional: false };
+        form.start = form.decide()?;
+        form.conditional = form.bias != Bias::None && !form.proved_with_bias();
+        let least = form.minimum_dim();
+        if problem.dim < least {
+            return Err(Unavailable::Dimension { least, dim: problem.dim });
+        }
+        Ok(form)
+    }
+
+    fn kappa_squared(&self) -> Rational {
+        let share = Rational::from((self.margin.k - 1, self.margin.k));
+        Rational::from(&self.c_squared * &share) * share
+    }
+
+    fn kappa(&self, prec: u32) -> Ball {
+        sqrt_rational(&self.kappa_squared(), prec)
+    }
+
+    fn objective(&self, a: &Ball) -> Ball {
+        self.kappa(a.prec()) * a + self.margin.loss(a)
     }
 
     /// [`Focal::start`], with certainty.
@@ -104,25 +144,18 @@ impl Focal {
     }
 
     fn try_decide(&self, prec: u32) -> Option<Option<Float>> {
-        let kappa = self.kappa(prec);
-        let zero = Ball::zero(prec);
-        let bend = self.bend(&zero);
-        if bend.is_negative() {
-            let excess = self.slope(&zero) - kappa;
-            return if excess.is_positive() { Some(Some(Float::new(prec))) } else { excess.is_negative().then_some(None) };
+        let (kappa, zero, margin) = (self.kappa(prec), Ball::zero(prec), &self.margin);
+        let turn = margin.turn(prec)?;
+        if turn.is_zero() {
+            let excess = margin.slope(&zero) - kappa;
+            return if excess.is_positive() { Some(Some(turn)) } else { excess.is_negative().then_some(None) };
         }
-        if !bend.is_positive() {
-            return None;
-        }
-        let bent = |a: &Float| -self.bend(&Ball::exact(a.clone()));
-        let end = root::search(1, prec, |a| bent(a).is_positive())?;
-        let turn = root::approximate(Float::new(prec), end, prec, |a| bent(a).mid());
-        let turn = root::enclose(&turn, &Float::new(prec), prec / 2, bent);
-        if (self.slope(&turn) - &kappa).is_negative() {
+        let turn = root::enclose(&turn, &Float::new(prec), prec / 2, |a| -margin.bend(&Ball::exact(a.clone())));
+        if (margin.slope(&turn) - &kappa).is_negative() {
             return Some(None);
         }
         let start = turn.upper();
-        if !(self.slope(&Ball::exact(start.clone())) - kappa).is_positive() {
+        if !(margin.slope(&Ball::exact(start.clone())) - kappa).is_positive() {
             return None;
         }
         let difference = self.objective(&self.solve(&start, prec)) - self.objective(&zero);
@@ -131,23 +164,20 @@ impl Focal {
 
     /// The root of S(p(a)) = κ beyond `start`.
     fn solve(&self, start: &Float, prec: u32) -> Ball {
-        let width = prec + root::GUARD;
-        let log_kappa = self.kappa(width).ln();
-        let f = |a: &Float| &log_kappa - &self.slope(&Ball::exact(Float::with_val(width.max(a.prec()), a))).ln();
-        let Some(end) = root::search(1, width, |a| a > start && f(a).is_positive()) else { return Ball::whole(prec) };
-        let a = root::approximate(start.clone(), end, width, |a| f(a).mid());
-        root::enclose(&a, start, prec, f)
+        let log_kappa = self.kappa(prec + root::GUARD).ln();
+        let root = self.margin.root(&log_kappa, start);
+        root.map_or_else(|| Ball::whole(prec), |a| root::enclose(&a, start, prec, self.margin.excess(&log_kappa)))
     }
 
-    fn margin(&self, prec: u32) -> Ball {
+    /// The minimising margin.
+    fn minimum(&self, prec: u32) -> Ball {
         self.start.as_ref().map_or_else(|| Ball::zero(prec), |start| self.solve(start, prec))
     }
 
     /// min(κ, S(1/K)) <= 1, under which the proof covers a bias.
     fn proved_with_bias(&self) -> bool {
-        let share = Rational::from((self.k - 1, self.k));
-        let kappa_squared = Rational::from(&self.c_squared * &share) * share;
-        kappa_squared <= 1 || (whole(1, DECIDE_PREC.0) - self.slope(&Ball::zero(DECIDE_PREC.0))).is_positive()
+        let slope = self.margin.slope(&Ball::zero(DECIDE_PREC.0));
+        self.kappa_squared() <= 1 || (whole(1, DECIDE_PREC.0) - slope).is_positive()
     }
 }
 
@@ -157,11 +187,11 @@ impl Form for Focal {
     }
 
     fn f_star(&self, prec: u32) -> Ball {
-        self.objective(&self.margin(prec))
+        self.objective(&self.minimum(prec))
     }
 
     fn scalars(&self, prec: u32) -> Vec<(&'static str, Scalar)> {
-        vec![("c", Scalar::Value(sqrt_rational(&self.c_squared, prec))), ("margin", Scalar::Value(self.margin(prec)))]
+        vec![("c", Scalar::Value(sqrt_rational(&self.c_squared, prec))), ("margin", Scalar::Value(self.minimum(prec)))]
     }
 
     fn source(&self) -> &'static str {
@@ -173,13 +203,13 @@ impl Form for Focal {
     }
 
     fn minimum_dim(&self) -> u64 {
-        if self.start.is_some() { self.k - 1 } else { 1 }
+        if self.start.is_some() { self.margin.k - 1 } else { 1 }
     }
 
     fn minimiser(&self, (k, d, _): (usize, usize, usize), prec: u32) -> ExactPoint {
         let width = prec + frame::GUARD;
         let ratio = sqrt_rational(&self.ratio, width);
-        let means = frame::means(k, d, &(&self.margin(width) * &ratio), None, prec);
+        let means = frame::means(k, d, &(&self.minimum(width) * &ratio), None, prec);
         let bias = (self.bias != Bias::None).then(|| Float::new(width));
         frame::self_dual_point(k, d, self.n as usize, &means, &ratio.recip(), bias, prec)
     }

@@ -18,6 +18,7 @@ mod tag_scales;
 mod tags;
 
 pub(crate) use deep::collapsed_value;
+pub(crate) use focal::Margin;
 pub use graph::GraphFamily;
 pub(crate) use graph::complete_graph;
 pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
@@ -144,7 +145,7 @@ impl ClosedForm {
 /// The closed-form global minimum of a problem, where a theorem gives one.
 ///
 /// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without or with a free bias), plain cross-entropy and label smoothing
-/// (balanced, every bias mode), focal with focusing 0 or at least 1 (balanced, every bias mode; conditional where the proof does not
+/// (balanced, every bias mode), focal (balanced, every bias mode; conditional where the proof does not
 /// cover a bias), the sphere model (balanced), multi-label (balanced within each multiplicity, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
 /// dimension must allow the minimiser; MSE without or with free bias is exact for smaller d too.
 ///

@@ -190,8 +190,8 @@ pub fn formal(id: &str) -> Option<Formal> {
                 "focal_biased_minimisers",
             ],
             "with a bias the lemmas assume a supporting line of the margin's function, which min(kappa, S(1/K)) <= 1 is not shown to give",
-            "none: enclosed contrastive bound",
-            &["models"],
+            "gap (checker)",
+            &["focal", "models"],
         ),
         "focal-large-kappa" => entry(Unproved, &[], "no proof is known for this range", "none", &["models"]),
         "pick-all-labels" => entry(

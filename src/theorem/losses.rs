@@ -1,6 +1,6 @@
 //! Label smoothing, focal and pick-all-labels; one dual matrix for all losses; imbalance with a free bias and under cross-entropy.
 
-use rug::{Float, Rational};
+use rug::{Float, Integer, Rational};
 
 use super::claims::{
     F64_STRUCTURE, LOST_DIGITS, NOT_BELOW, NUMERICAL, OPTIMALITY, Outcome, SIMPLEX, STATIONARITY, STRUCTURE, VALUE, undecided,
@@ -8,40 +8,40 @@ use super::claims::{
 use super::instance::{Instance, power_of_tenth};
 use super::registry::{classes, plain, predict};
 use super::{Claim, Finding, Theorem, Trust};
-use crate::certify::{CertifyOptions, certify_with, mean_distances};
+use crate::certify::{CertifyOptions, certify_with, minimiser_distances};
 use crate::problem::{Dyadic, Problem};
 
 /// Focal loss: the contrastive bound is the minimum of one function, enclosed, and the minimiser attains it.
 const CONTRASTIVE: Claim = Claim {
     name: "global optimality",
     statement: "The closed-form minimiser's enclosed objective is within the digits asked of the contrastive lower bound, which holds for every point and \
-                d (min over the margin of one function, enclosed; the hypotheses say where it is proved).",
+                d (min over the margin of one function); the independent checker accepts the certificate.",
     check: OPTIMALITY.check,
 };
 
 const FOCAL_NUMERICAL: Claim = Claim {
     name: "numerical minimiser",
-    statement: "Free-feature minimisation from random starts ends at points whose enclosed objective is within 1e-12 of the contrastive lower bound.",
+    statement: "Free-feature minimisation from random starts ends at points whose enclosed objective is within 1e-12 of the contrastive lower bound; the checker accepts.",
     check: NUMERICAL.check,
 };
 
 /// The matrix that proves cross-entropy's minimum proves the others'.
 const SHARED: Claim = Claim {
     name: "shared dual certificate",
-    statement: "The dual matrix of cross-entropy's certificate, the same integers, certifies the closed-form minimisers of MSE with free bias and of label \
-                smoothing (alpha = 0.1) with the same classes and weights to the digits asked; the independent checker accepts each.",
+    statement: "The dual matrix of cross-entropy's certificate rounded to a multiple of I - J/K, the same integers, certifies the closed-form minimisers of cross-entropy, MSE with free bias, label \
+                smoothing (alpha = 0.1) with the same classes and weights, and of the focal loss (gamma = 2) to the digits asked; the independent checker accepts each.",
     check: shared,
 };
 
 fn shared(i: &Instance) -> Outcome {
-    let Some(dual) = i.predicted().and_then(|c| c.dual.as_ref()) else { return undecided("unsupported: no dual matrix") };
+    let Some(dual) = i.predicted().and_then(|c| c.dual.as_ref()).map(multiple) else { return undecided("unsupported: no dual matrix") };
     let options = CertifyOptions { digits: i.digits, ..Default::default() };
     let mut worst = Float::new(64);
-    for loss in ["\"ce\"", "\"mse\"", "\"label-smoothing\"\nsmoothing = \"0.1\""] {
+    for loss in ["\"ce\"", "\"mse\"", "\"label-smoothing\"\nsmoothing = \"0.1\"", "\"focal\"\nfocusing = \"2\""] {
         let file = i.file.replace("\"ce\"", loss);
         let Ok(problem) = Problem::from_toml(&file) else { return undecided("unsupported: problem") };
         let Some(p) = predict(&problem, super::instance::bits(i.digits)) else { return undecided("unsupported: no closed form") };
-        let Ok(c) = certify_with(&problem, file.as_bytes(), &p.minimiser, &options, Some(dual)) else {
+        let Ok(c) = certify_with(&problem, file.as_bytes(), &p.minimiser, &options, Some(&dual)) else {
             return undecided("unsupported: loss");
         };
         let Some(b) = &c.bounds else { return undecided("precision: the matrix proves nothing for this loss") };
@@ -57,6 +57,15 @@ fn shared(i: &Instance) -> Outcome {
     let small = worst.to_rational().is_some_and(|w| w <= power_of_tenth(i.digits - LOST_DIGITS));
     let finding = if small { Finding::Proved } else { Finding::Undecided("precision: the matrix leaves a gap".into()) };
     (Some(worst), finding)
+}
+
+/// The largest −t (K I − J) with t at most the matrix's entries off the diagonal: their average has no larger norm.
+fn multiple(dual: &Dyadic) -> Dyadic {
+    let k = dual.rows;
+    let off = |i: &usize| i % (k + 1) != 0;
+    let t = (0..k * k).filter(off).map(|i| &dual.m[i]).min().cloned().unwrap_or_default();
+    let diagonal = -Integer::from(&t * (k as u64 - 1));
+    Dyadic { m: (0..k * k).map(|i| if off(&i) { &t } else { &diagonal }.clone()).collect(), ..*dual }
 }
 
 /// h_S is parallel to the sum of the tags' single-tag features (or classifier rows).
@@ -99,14 +108,10 @@ fn tag_average(i: &Instance) -> Outcome {
     (Some(Float::with_val(64, worst)), finding)
 }
 
-/// Squared distance below which two class means are one: far above what the gap of a double leaves, far below any alive.
-const COLLAPSED: u32 = 9;
-
-/// Equally large classes collapse into one, or stay apart, as the threshold says.
+/// The two smallest classes collapse into one, or stay apart: exactly, at every minimiser.
 const MERGED: Claim = Claim {
     name: "minority collapse",
-    statement: "At certified global minima the two smallest (equally large) classes' means are certified within 1e-9 (squared distance, from the gap) when \
-                n <= N^2 lambda_W lambda_H, and are at least that far apart, exactly computed, when not.",
+    statement: "At every global minimum, proved from the dual optimum enclosed about a numerical one: the two smallest classes' means and rows are one, exactly,                 or their squared distance is enclosed away from zero; for equal sizes n the former when n <= N^2 lambda_W lambda_H and the latter when not.",
     check: merged,
 };
 
@@ -114,32 +119,25 @@ fn merged(i: &Instance) -> Outcome {
     let Some(counts) = i.problem.class_counts() else { return undecided("unsupported: labels") };
     let last = counts.len() - 1;
     let lambdas = i.problem.lambdas();
-    let n = Rational::from(i.problem.samples());
-    let dead = Rational::from(lambdas[0] * lambdas[1]) * n.square() >= counts[last];
-    let limit = power_of_tenth(COLLAPSED);
+    let radius = Rational::from(lambdas[0] * lambdas[1]) * Rational::from(i.problem.samples()).square();
+    let expected = (counts[last - 1] == counts[last]).then(|| radius >= counts[last]);
     let mut worst = Float::new(64);
     for numerical in i.numerical() {
-        if dead {
-            let Ok(found) = mean_distances(&i.problem, &numerical.exact, &[(last - 1, last)], &CertifyOptions::default()) else {
-                return undecided("unsupported: no certificate");
-            };
-            worst.max_mut(&found[0]);
-            if found[0].to_rational().is_none_or(|x| x > limit) {
-                return (Some(worst), Finding::Undecided("precision: the bound on the distance is not small".into()));
-            }
-        } else if distance(&counts, &numerical.exact.h) <= limit {
-            return (None, Finding::Refuted("two classes have one mean although their mode pays".into()));
+        let Ok(found) = minimiser_distances(&i.problem, &numerical.exact, &[(last - 1, last)], &CertifyOptions::default()) else {
+            return undecided("unsupported: no certificate");
+        };
+        let apart = found[0].squared.is_positive();
+        if !apart {
+            worst.max_mut(&found[0].squared.upper());
+        }
+        if !found[0].collapsed && !apart {
+            return (Some(worst), Finding::Undecided("precision: neither collapsed nor enclosed away from zero".into()));
+        }
+        if expected.is_some_and(|dead| dead != found[0].collapsed) {
+            return (Some(worst), Finding::Refuted("the threshold is not where two equally large classes collapse".into()));
         }
     }
     if i.numerical().is_empty() { undecided("unsupported: no minimiser") } else { (Some(worst), Finding::Proved) }
-}
-
-/// Squared distance of the last two classes' means, exactly.
-fn distance(counts: &[u64], h: &Dyadic) -> Rational {
-    let size = counts[counts.len() - 1] as usize;
-    let start = h.cols - 2 * size;
-    let mean = |t: usize, from: usize| (from..from + size).map(|j| h.rational(t, j)).sum::<Rational>() / Rational::from(size as u64);
-    (0..h.rows).map(|t| (mean(t, start) - mean(t, start + size)).square()).sum()
 }
 
 fn focal(focusing: &str, bias: &str, labels: &str, dim: u32, lambda_w: &str, lambda_h: &str) -> String {
@@ -192,10 +190,10 @@ pub(super) fn theorems() -> Vec<Theorem> {
         },
         Theorem {
             id: "focal-simplex-etf",
-            statement: "Focal loss (gamma >= 1), balanced, d >= K - 1: the global minimum is that of one function of the margin, \
+            statement: "Focal loss (gamma >= 0), balanced, d >= K - 1: the global minimum is that of one function of the margin, \
                         FL(p(a)) + (K-1)c a/K over a >= 0, attained at simplex ETFs; the margin can jump to zero.",
             source: "Zhou et al., NeurIPS 2022 (arXiv 2210.02192); the contrastive bound without bias and for min(kappa, S(1/K)) <= 1",
-            hypotheses: "plain model, focal, gamma >= 1, balanced, d >= K - 1; bias none, or min(kappa, S(1/K)) <= 1",
+            hypotheses: "plain model, focal, balanced, d >= K - 1; bias none, or min(kappa, S(1/K)) <= 1",
             conditional: false,
             trust: Trust::Certified,
             claims: vec![VALUE, STATIONARITY, SIMPLEX, CONTRASTIVE, FOCAL_NUMERICAL, STRUCTURE],
@@ -258,9 +256,9 @@ pub(super) fn theorems() -> Vec<Theorem> {
         Theorem {
             id: "ce-minority-collapse",
             statement: "Cross-entropy with any class sizes: two classes of equal size n collapse into one mean and one classifier row at every global \
-                        minimum exactly when n <= N^2 lambda_W lambda_H, the threshold of MSE without bias.",
+                        minimum exactly when n <= N^2 lambda_W lambda_H, the threshold of MSE without bias; classes of different sizes where both vanish.",
             source: "Fang et al., PNAS 2021 (minority collapse); Hong and Ling, arXiv 2309.09725 (thresholds)",
-            hypotheses: "plain model, ce, two classes of equal size",
+            hypotheses: "plain model, ce, d >= K - 1",
             conditional: false,
             trust: Trust::Certified,
             claims: vec![MERGED],
@@ -271,6 +269,9 @@ pub(super) fn theorems() -> Vec<Theorem> {
                 // Apart: N mu = 0.42.
                 plain("ce", "none", "class_counts = [20, 20, 1, 1]", 5, "0.01", "0.01"),
                 plain("ce", "free", "class_counts = [12, 9, 2, 2]", 4, "0.01", "0.02"),
+                // Different sizes: both vanish, and stay apart.
+                plain("ce", "none", "class_counts = [20, 20, 2, 1]", 5, "0.09", "0.09"),
+                plain("ce", "none", "class_counts = [12, 9, 2, 1]", 4, "0.07", "0.06"),
             ],
             predict,
         },

@@ -35,7 +35,7 @@ impl Deep {
     /// # Errors
     /// What makes the file invalid or different from a deep model.
     pub fn parse(file: &Fields<'_>, relu: bool) -> Result<Deep, String> {
-        file.without(&["lambda_w", "lambda_h", "lambda_b", "smoothing", "temperature"])?;
+        file.without(&["lambda_w", "lambda_h", "lambda_b", "smoothing", "focusing", "temperature"])?;
         file.choice("loss", &["mse"])?;
         if file.get("bias").is_some() {
             file.choice("bias", &["none"])?;

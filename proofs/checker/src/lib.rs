@@ -5,6 +5,7 @@
 
 mod deep;
 mod dyadic;
+mod focal;
 mod int;
 mod matrix;
 mod predicates;
@@ -112,8 +113,8 @@ fn words(name: &str) -> &'static str {
 ///
 /// Formula: the predicates of `proofs/FORMAT.md`, for f(W, H, b) = L(WH + b 1ᵀ) + λ_W/2 ||W||² + λ_H/2 ||H||² + λ_b/2 ||b||².
 ///
-/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce` or `label-smoothing`, the
-/// multi-label model with loss `pick-all-labels`, the sphere model, or a deep model.
+/// Hypotheses: none on the inputs; any bytes will do. The problem is the plain model with loss `mse`, `ce`, `label-smoothing` or
+/// `focal`, the multi-label model with loss `pick-all-labels`, the sphere model, or a deep model.
 ///
 /// Guarantee: [`Outcome::Verified`] means that the claim holds for the real numbers the two files denote. Matrices, mse and all
 /// comparisons are exact; exp and log are enclosed, with every rounding error on the side that makes claims harder.
@@ -147,7 +148,7 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     let models = ["deep-linear", "deep-relu", "plain", "multi-label", "sphere"];
     let model = match file.choice("model", &models).map_err(Fail::Unsupported)? {
         deep @ (0 | 1) => Model::Deep(Deep::parse(&file, deep == 1).map_err(Fail::Unsupported)?),
-        _ => Model::Plain(Problem::parse(&file).map_err(Fail::Unsupported)?),
+        _ => Model::Plain(Box::new(Problem::parse(&file).map_err(Fail::Unsupported)?)),
     };
     let mut reader = Reader { rest: certificate, line: 0 };
     let version = reader.field_after("ufm-certificate")?;
@@ -162,7 +163,8 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     }
     let kind = reader.field_after("kind")?;
     let kinds = match &model {
-        Model::Plain(_) => &[&b"gap"[..], b"strict-saddle", b"not-critical"][..],
+        Model::Plain(problem) if problem.focusing.is_some() => &[&b"gap"[..], b"not-critical"][..],
+        Model::Plain(_) => &[&b"gap"[..], b"strict-saddle", b"not-critical"],
         Model::Deep(deep) => &[if deep.relu { &b"below"[..] } else { b"gap" }],
     };
     require(kinds.contains(&kind), reader.line, "unknown kind of certificate for this model")?;
@@ -176,7 +178,7 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
 
 enum Model {
     /// Plain, multi-label or sphere.
-    Plain(Problem),
+    Plain(Box<Problem>),
     Deep(Deep),
 }
 
@@ -192,9 +194,10 @@ fn plain(reader: &mut Reader<'_>, problem: &Problem, kind: &[u8], precision: usi
         };
     }
     let instance = Instance::new(problem, &point, precision);
-    match kind {
-        b"gap" => gap(reader, &instance),
-        b"strict-saddle" => strict_saddle(reader, &instance),
+    match (kind, &instance.focal) {
+        (b"gap", Some(focal)) => focal::gap(reader, &instance, focal),
+        (b"gap", None) => gap(reader, &instance),
+        (b"strict-saddle", _) => strict_saddle(reader, &instance),
         _ => not_critical(reader, &instance),
     }
 }
@@ -209,7 +212,7 @@ fn triple(reader: &mut Reader<'_>, problem: &Problem, [w, h, b]: [&str; 3]) -> R
 }
 
 fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {
-    let (p, classes) = (instance.problem, instance.problem.classes);
+    let classes = instance.problem.classes;
     let dual_line = reader.line + 1;
     let rt = reader.matrix("R", classes, Ok(instance.groups.len()))?.transpose();
     let factor_line = reader.line + 1;
@@ -218,26 +221,43 @@ fn gap(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> 
     for name in ["upper", "gap", "within-class", "self-duality", "fit"] {
         bounds.push(claimed(reader, name, true)?);
     }
+    gap_end(reader, instance, &mut bounds)?;
+    let lower = &bounds[0];
+    require(instance.lower_at_least(&rt, dual_line, &lower.value)?, lower.line, "the dual matrix does not give this lower bound")?;
+    instance.radius(&rt, &factor, factor_line)?;
+    gap_confirmed(instance, &bounds)?;
+    Ok(Claim { kind: Kind::Gap, bounds })
+}
+
+/// The optional claim, the end, and what the claims `lower`, `upper`, `gap` and, where given, `within-class`, `self-duality` and `fit`
+/// say of each other.
+fn gap_end(reader: &mut Reader<'_>, instance: &Instance<'_>, bounds: &mut Vec<Bound>) -> Result<(), Fail> {
     if reader.rest.starts_with(b"claim gradient") {
         bounds.push(claimed(reader, "gradient", true)?);
     }
     reader.end()?;
-
-    let [lower, upper, gap, within, duality, fit, gradient @ ..] = bounds.as_slice() else {
+    let [lower, upper, gap, rest @ ..] = bounds.as_slice() else {
         return reader.reject("a claim is missing");
     };
-    let g = &gap.value;
+    let (p, g) = (instance.problem, &gap.value);
     let twice = g.times(&(2 * &p.q));
-    let samples = BigInt::from(p.samples);
     require(&upper.value - &lower.value <= *g, gap.line, "the gap is smaller than claimed upper - claimed lower")?;
-    require(twice <= within.value.times(&(&p.h * samples)), within.line, "within-class is smaller than 2 gap / (lambda_H N)")?;
-    require(twice <= duality.value.times(&p.w), duality.line, "self-duality is smaller than 2 gap / lambda_W")?;
-    require(*g <= fit.value, fit.line, "fit is smaller than the gap")?;
-    require(instance.lower_at_least(&rt, dual_line, &lower.value)?, lower.line, "the dual matrix does not give this lower bound")?;
-    instance.radius(&rt, &factor, factor_line)?;
-    require(instance.objective_at_most(&upper.value)?, upper.line, "the objective is not confirmed to be at most this")?;
-    gradient.iter().try_for_each(|bound| small_gradient(instance, bound))?;
-    Ok(Claim { kind: Kind::Gap, bounds })
+    if let [within, duality, fit, ..] = rest {
+        let samples = BigInt::from(p.samples);
+        require(twice <= within.value.times(&(&p.h * samples)), within.line, "within-class is smaller than 2 gap / (lambda_H N)")?;
+        require(twice <= duality.value.times(&p.w), duality.line, "self-duality is smaller than 2 gap / lambda_W")?;
+        require(*g <= fit.value, fit.line, "fit is smaller than the gap")?;
+    }
+    Ok(())
+}
+
+/// The claims about the point itself: `upper`, and `gradient` where given.
+fn gap_confirmed(instance: &Instance<'_>, bounds: &[Bound]) -> Result<(), Fail> {
+    let named = |name: &str| bounds.iter().find(|bound| bound.name == name);
+    if let Some(upper) = named("upper") {
+        require(instance.objective_at_most(&upper.value)?, upper.line, "the objective is not confirmed to be at most this")?;
+    }
+    named("gradient").map_or(Ok(()), |bound| small_gradient(instance, bound))
 }
 
 fn strict_saddle(reader: &mut Reader<'_>, instance: &Instance<'_>) -> Result<Claim, Fail> {

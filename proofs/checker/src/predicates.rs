@@ -10,6 +10,7 @@ use num_integer::Integer;
 use num_traits::{One, Zero};
 
 use crate::dyadic::Dyadic;
+use crate::focal::Focal;
 use crate::int::Int;
 use crate::matrix::{Mat, room};
 use crate::problem::{Bias, Group, Problem};
@@ -29,6 +30,7 @@ pub(crate) struct Instance<'a> {
     pub point: &'a Triple,
     pub precision: usize,
     pub groups: Vec<Group>,
+    pub focal: Option<Focal>,
     /// The group of each sample.
     labels: Vec<usize>,
     n: BigInt,
@@ -41,7 +43,22 @@ impl<'a> Instance<'a> {
     pub fn new(problem: &'a Problem, point: &'a Triple, precision: usize) -> Self {
         let groups = problem.groups();
         let labels = groups.iter().enumerate().flat_map(|(g, group)| std::iter::repeat_n(g, group.count)).collect();
-        Instance { problem, point, precision, groups, labels, n: problem.samples.into(), one: BigInt::one(), logits: OnceLock::new() }
+        let focal = problem.focusing.as_ref().map(|gamma| Focal::new(precision, gamma));
+        let (n, one) = (problem.samples.into(), BigInt::one());
+        Instance { problem, point, precision, groups, focal, labels, n, one, logits: OnceLock::new() }
+    }
+
+    /// The size of every class, when they have one.
+    pub fn balanced(&self) -> Option<usize> {
+        let n = self.groups.first()?.count;
+        self.groups.iter().all(|group| group.count == n).then_some(n)
+    }
+
+    /// Whether no sample's target logit is below the mean of its logits.
+    pub fn margins_nonnegative(&self) -> Result<bool, Fail> {
+        let z = self.point_logits()?;
+        let margin = |i: usize| &(&z.row(i)[self.labels[i]] * &z.cols.into()) - &z.row(i).iter().sum::<Int>();
+        Ok((0..z.rows).all(|i| !margin(i).is_negative()))
     }
 
     /// Row i: the targets of group `rows_i`, α/K and 1 - α more at the tags. These multiples of 1/(q K) are rounded down, or `up`, on the
@@ -100,7 +117,9 @@ impl<'a> Instance<'a> {
     /// the sum of the sample losses.
     pub fn objective_at_most(&self, bound: &Dyadic) -> Result<bool, Fail> {
         let (z, q) = (self.point_logits()?, &self.problem.q);
-        let loss = if self.problem.ce {
+        let loss = if let Some(focal) = &self.focal {
+            focal.loss_upper(z, &self.labels).times(&2.into())
+        } else if self.problem.ce {
             Fixed::new(self.precision).loss_upper(z, &self.targets(&self.labels, true)?, &self.masses()).times(&2.into())
         } else {
             self.minus_targets(z)?.norm_squared()
@@ -167,7 +186,7 @@ impl<'a> Instance<'a> {
         Ok(())
     }
 
-    /// N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S. With them, but for mse, m P_k
+    /// But for the focal loss: N ∂L/∂Z at the point, transposed: A and S with A <= N ∂L/∂Z <= A + S entrywise; equality without S. With them, but for mse, m P_k
     /// and m S_k for probabilities P <= p <= P + S and masses m.
     fn slope(&self) -> Result<(Mat, Option<Soft>), Fail> {
         let z = self.point_logits()?;
@@ -190,10 +209,17 @@ impl<'a> Instance<'a> {
     /// q ||Δ|| sqrt(||H||² + ||W||² + N), since ||Δ Hᵀ|| <= ||Δ|| ||H|| and so on.
     pub fn scaled_gradient(&self) -> Result<(Dyadic, Dyadic), Fail> {
         let (p, Triple { w, h, b }) = (self.problem, self.point);
-        let (mut low, soft) = self.slope()?;
-        let mut slack = soft.map(|s| s.slack);
+        let (mut low, mut slack) = if let Some(focal) = &self.focal {
+            let z = self.point_logits()?;
+            room(z.m.len(), 2 * self.precision as u64)?;
+            let (low, slack) = focal.slope(z, &self.labels);
+            (low, Some(slack))
+        } else {
+            let (low, soft) = self.slope()?;
+            (low, soft.map(|soft| soft.slack))
+        };
         let grid = -(MACHINE_BITS as i64);
-        if self.precision <= MACHINE_BITS && low.e < grid {
+        if slack.is_none() && self.precision <= MACHINE_BITS && low.e < grid {
             let m = low.m.iter().map(|x| x.shifted(low.e - grid)).collect();
             low = Mat { e: grid, m, ..low };
             slack = Some(Mat { m: vec![Int::ONE; low.m.len()], ..low });

@@ -18,6 +18,8 @@ pub(crate) struct Problem {
     pub ce: bool,
     /// α = m/q of the targets (1 - α) e_y + (α/K) 1; zero unless smoothed.
     pub smoothing: (BigInt, BigInt),
+    /// γ = m/q of the focal loss, where that is the loss.
+    pub focusing: Option<(BigInt, BigInt)>,
     pub bias: Bias,
     pub classes: usize,
     pub samples: usize,
@@ -83,10 +85,11 @@ impl Problem {
         let losses: &[&str] = match model {
             "multi-label" => &["pick-all-labels"],
             "sphere" => &["ce"],
-            _ => &["mse", "ce", "label-smoothing"],
+            _ => &["mse", "ce", "label-smoothing", "focal"],
         };
         let loss = losses[file.choice("loss", losses)?];
-        let smoothing = file.smoothing(loss == "label-smoothing")?;
+        let smoothing = file.parameter("smoothing", loss == "label-smoothing", 1)?.unwrap_or((BigInt::ZERO, BigInt::from(1)));
+        let focusing = file.parameter("focusing", loss == "focal", 100)?;
         let biases: &[&str] = if sphere { &["none"] } else { &["none", "free", "regularized"] };
         // The sphere model may leave its one bias out.
         let unbiased = sphere && file.get("bias").is_none();
@@ -110,7 +113,7 @@ impl Problem {
         let mut next = || scaled.next().unwrap_or_default();
         let t = if sphere { next() } else { BigInt::default() };
         let (w, h, b) = (next(), next(), next());
-        Ok(Problem { sphere, ce: loss != "mse", smoothing, bias, classes, samples, dim, sizes, w, h, b, t, q })
+        Ok(Problem { sphere, ce: loss != "mse", smoothing, focusing, bias, classes, samples, dim, sizes, w, h, b, t, q })
     }
 }
 
@@ -143,7 +146,7 @@ pub(crate) enum Spelling {
 }
 pub(crate) type Value<'a> = (Spelling, &'a str);
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "model",
     "loss",
     "bias",
@@ -159,6 +162,7 @@ const KNOWN: [&str; 16] = [
     "lambda_b",
     "lambdas",
     "smoothing",
+    "focusing",
     "temperature",
 ];
 const BLANK: [char; 2] = [' ', '\t'];
@@ -288,16 +292,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// α in [0, 1] as a quotient, where the loss has it.
-    fn smoothing(&self, smoothed: bool) -> Result<(BigInt, BigInt), String> {
-        let (m, power) = match (smoothed, self.get("smoothing")) {
-            (true, _) => self.decimal("smoothing")?,
-            (false, None) => (BigInt::ZERO, 0),
-            (false, Some(_)) => return Err("smoothing goes with loss = \"label-smoothing\"".into()),
-        };
+    /// A number of [0, most] as a quotient, for the loss that has it.
+    fn parameter(&self, name: &str, present: bool, most: u32) -> Result<Option<(BigInt, BigInt)>, String> {
+        if !present {
+            return self.without(&[name]).map(|()| None);
+        }
+        let (m, power) = self.decimal(name)?;
         let ten = |power: i64| BigInt::from(10).pow(power.max(0) as u32);
         let (m, q) = (m * ten(power), ten(-power));
-        if m > q { Err("`smoothing` must lie in [0, 1]".into()) } else { Ok((m, q)) }
+        if m > &q * most { Err(format!("`{name}` must lie in [0, {most}]")) } else { Ok(Some((m, q))) }
     }
 
     /// A weight as (m, p) with value m · 10^p.

@@ -14,7 +14,7 @@ use crate::problem::Group;
 
 /// Tables at w bits, each entry below the exact value by less than 1.02 ulp.
 pub(crate) struct Fixed {
-    w: usize,
+    pub w: usize,
     ln2: BigInt,
     /// exp(j/2^8) for j/2^8 <= ln 2, and exp(j/2^16) for j < 2^8.
     exp_coarse: Vec<BigInt>,
@@ -208,7 +208,7 @@ impl Fixed {
     }
 
     /// The largest logit of row i, and the enclosures of exp(z - largest).
-    fn exponentials(&self, z: &Mat, i: usize) -> (Int, Vec<(Int, Int)>) {
+    pub fn exponentials(&self, z: &Mat, i: usize) -> (Int, Vec<(Int, Int)>) {
         let row = z.row(i);
         let top = row.iter().max().cloned().unwrap_or_default();
         let bound = |x: &Int| {
