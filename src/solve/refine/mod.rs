@@ -95,6 +95,7 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     }
     let grid = (f64::from(digits) * std::f64::consts::LOG2_10).ceil() as u32 + GUARD / 2;
     problem.point_sizes_at(grid + GUARD)?;
+    exact_model(problem)?;
     let objective = Objective::new(problem, None)?;
     objective.layout().flatten(start)?;
     let not_finite =
@@ -112,6 +113,18 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     let above = |(second, first): (Ball, Ball)| (second - first).is_positive();
     let lower = value(&second.point).zip(value(&refined.point)).is_some_and(|values| !above(values));
     Ok(if second.converged && lower { second } else { refined })
+}
+
+/// The model in exact arithmetic, and the focusing of a focal loss.
+fn exact_model(problem: &Problem) -> Result<(Plain, Option<Rational>), SolveError> {
+    let model = match &problem.loss {
+        Loss::Focal { focusing } => Plain::hard(problem).map(|plain| (plain, Some(focusing.clone()))),
+        _ => Plain::new(problem).map(|plain| (plain, None)),
+    };
+    model.map_err(|e| match e {
+        PlainError::Spec(e) => SolveError::Spec(e),
+        _ => SolveError::Unsupported("refinement covers the plain and the multi-label model".into()),
+    })
 }
 
 /// Singular values of logits below this may belong to modes that are zero: at a threshold the objective is quartic in a mode's size, and
@@ -203,14 +216,7 @@ struct Search {
 
 impl Search {
     fn new(problem: &Problem, objective: Objective, point: ExactPoint, grid: u32) -> Result<Self, SolveError> {
-        let (focusing, plain) = match &problem.loss {
-            Loss::Focal { focusing } => (Some(focusing.clone()), Plain::hard(problem)),
-            _ => (None, Plain::new(problem)),
-        };
-        let plain = plain.map_err(|e| match e {
-            PlainError::Spec(e) => SolveError::Spec(e),
-            _ => SolveError::Unsupported("refinement covers the plain and the multi-label model".into()),
-        })?;
+        let (plain, focusing) = exact_model(problem)?;
         let ExactPoint { mut factors, h, b } = point;
         Ok(Self { plain, focusing, objective, x: Blocks { w: factors.remove(0), h, b }, grid, corrections: 0 })
     }
