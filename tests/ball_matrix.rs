@@ -248,6 +248,39 @@ fn perturbed_clusters_are_told_apart_when_the_bits_allow() {
     }
 }
 
+/// Gram matrices of simplex and orthogonal frames moved by a matrix of rank one, at sizes up to 100.
+#[test]
+fn perturbed_frames_of_many_classes() {
+    for k in [2, 10, 100] {
+        // u = (1, −1, 0, …): u ⟂ 1, ‖u‖² = 2, so I − J/K + (e/2) u uᵀ has 0, 1 (K − 2 times) and 1 + e.
+        let rank_one = |i: usize, j: usize| if i < 2 && j < 2 { q(if i == j { 1 } else { -1 }, 2) } else { q(0, 1) };
+        for e in [3, 6, 9, 12, 15] {
+            let small = power(10, -e);
+            let moved =
+                |frame: &Exact, sign: i32| Mat::from_fn(k, k, |i, j| &frame[(i, j)] + rank_one(i, j) * &small * Rational::from(sign));
+            let identity = Mat::from_fn(k, k, |i, j| q(i64::from(i == j), 1));
+            let ones = |count: usize| vec![q(1, 1); count];
+            let mut expected = vec![q(0, 1), q(1, 1) + &small];
+            expected.extend(ones(k - 2));
+            let found = eigen(&moved(&simplex(k), 1), 128).unwrap().clusters;
+            assert_spectrum(&found, &expected, 128, &format!("simplex, K = {k}, 10^-{e}"));
+            assert_eq!(found.len(), if k == 2 { 2 } else { 3 }, "K = {k}, 10^-{e}");
+            let mut expected = vec![q(1, 1) - &small];
+            expected.extend(ones(k - 1));
+            let below = moved(&identity, -1);
+            let found = eigen(&below, 128).unwrap().clusters;
+            assert_spectrum(&found, &expected, 128, &format!("orthogonal, K = {k}, 10^-{e}"));
+            assert_eq!(multiplicities(&found), [1, k - 1]);
+            assert_eq!(definiteness(&below), Ok(Definiteness::Positive));
+            // The simplex stays singular, along 1.
+            if k <= 10 {
+                let Ok(Definiteness::Semidefinite { kernel }) = definiteness(&moved(&simplex(k), 1)) else { panic!("K = {k}, 10^-{e}") };
+                assert!(kernel[0] != 0 && kernel.iter().all(|x| *x == kernel[0]));
+            }
+        }
+    }
+}
+
 #[test]
 fn nested_clusters_converge() {
     let steps = [0, 10, 10, 20, 40, 40, 60, 60];

@@ -217,7 +217,7 @@ fn transposes_and_submatrices() {
 
 #[test]
 fn empty_shapes() {
-    for (m, k, n) in [(0, 0, 0), (0, 3, 2), (2, 3, 0), (2, 0, 3)] {
+    for (m, k, n) in [(0, 0, 0), (0, 3, 2), (2, 3, 0), (2, 0, 3), (0, 500, 500), (500, 500, 0), (300, 0, 300)] {
         let (a, b) = (Mat::from_fn(m, k, |_, _| Float::with_val(9, 1)), Mat::from_fn(k, n, |_, _| Float::with_val(9, 1)));
         for scheme in SCHEMES {
             let c = product_with(a.as_ref(), b.as_ref(), &options(30, scheme));
@@ -294,6 +294,25 @@ fn extreme_exponents() {
             // (1, 3): 27/16 2^(2 low) underflows: less than every positive number.
             let least = c.rad[(1, 3)].to_float();
             assert!(c.mid[(1, 3)].borrow().is_zero() && !c.rad[(1, 3)].is_zero() && !least.is_zero() && least.is_sign_positive());
+        }
+    }
+}
+
+/// Shapes that tiles, panels and threads divide unevenly: sampled entries.
+#[test]
+fn ragged_tiles() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(23);
+    for (m, k, n) in [(1, 9000, 1), (700, 31, 5), (5, 31, 700), (257, 129, 67), (49, 2100, 17), (300, 1, 300)] {
+        let (a, b) = (random(m, k, 120, 2, rng), random(k, n, 120, 2, rng));
+        for scheme in [Scheme::Slices, Scheme::Residues] {
+            let shared = product_with(a.as_ref(), b.as_ref(), &options(120, Some(scheme)));
+            let alone = product_with(a.as_ref(), b.as_ref(), &ProductOptions { parallel: false, ..options(120, Some(scheme)) });
+            assert_same(&shared, &alone);
+            for (i, j) in (0..20).map(|t| (t * 37 % m, t * 11 % n)).chain([(m - 1, n - 1)]) {
+                let (sum, abs) = exact(a.as_ref(), b.as_ref(), i, j);
+                let rad = rational(&shared.rad[(i, j)].to_float());
+                assert!((rational(&shared.mid[(i, j)].borrow()) - sum).abs() <= rad && rad <= (abs << 2) >> 120, "{m} {k} {n} {i} {j}");
+            }
         }
     }
 }

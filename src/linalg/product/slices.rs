@@ -75,6 +75,9 @@ impl Plan {
         let ((m, k), (_, n)) = (a.shape(), b.shape());
         let mut out = Vec::new();
         out.resize_with(m * n, || None);
+        if m * n == 0 {
+            return out;
+        }
         // Slice p of A follows slice p − 1, and slice q of a column of B follows slice q + 1: along an antidiagonal both are contiguous.
         let mut slices_a = vec![0.0; m * k * self.count_a];
         let cut_a = Digits::new(self.bits, self.count_a);

@@ -38,14 +38,23 @@ pub(crate) enum PlainError {
 impl Plain {
     /// MSE, cross-entropy and label smoothing of the plain model, pick-all-labels of the multi-label model.
     pub fn new(problem: &Problem) -> Result<Self, PlainError> {
-        let (Model::Plain { lambda_w, lambda_h } | Model::MultiLabel { lambda_w, lambda_h }) = &problem.model else {
-            return Err(PlainError::Model);
-        };
         let (mse, smoothing) = match &problem.loss {
             Loss::Mse => (true, Rational::new()),
             Loss::Ce | Loss::PickAllLabels => (false, Rational::new()),
             Loss::LabelSmoothing { smoothing } => (false, smoothing.clone()),
             Loss::Focal { .. } => return Err(PlainError::Loss),
+        };
+        Plain::with(problem, mse, smoothing)
+    }
+
+    /// Cross-entropy of the same labels, weights and bias, whatever the loss is.
+    pub fn hard(problem: &Problem) -> Result<Self, PlainError> {
+        Plain::with(problem, false, Rational::new())
+    }
+
+    fn with(problem: &Problem, mse: bool, smoothing: Rational) -> Result<Self, PlainError> {
+        let (Model::Plain { lambda_w, lambda_h } | Model::MultiLabel { lambda_w, lambda_h }) = &problem.model else {
+            return Err(PlainError::Model);
         };
         let (k, d, n) = problem.point_sizes().map_err(PlainError::Spec)?;
         let groups = problem.labels.groups();

@@ -1,12 +1,17 @@
 //! From a double-precision minimiser to one of hundreds or thousands of digits.
 
+mod loss;
+
 use faer::Mat;
 use rug::{Integer, Rational};
 
 use super::SolveError;
+use crate::certify;
 use crate::linalg::vector::{add_scaled, dot, zip_with};
-use crate::problem::exact::{Plain, PlainError, State, rows_times_rows};
-use crate::problem::{Dyadic, ExactPoint, Layout, Objective, Point, Problem};
+use crate::problem::exact::{Plain, PlainError, rows_times_rows};
+use crate::problem::{Dyadic, ExactPoint, Layout, Loss, Objective, Point, Problem};
+use crate::scalar::Ball;
+use loss::Linearised;
 
 /// A point refined to many digits.
 #[derive(Debug, Clone)]
@@ -67,7 +72,7 @@ const LEAST_GAIN: i64 = 3;
 /// arithmetic, each gaining 10 to 13 digits. Minimisers come in orbits (W Qᵀ, Q H): no gauge is imposed, because the residuals are
 /// orthogonal to the orbit, where conjugate gradients then never step; the minimiser found is the one of the orbit nearest to the start.
 ///
-/// Hypotheses: plain model with MSE, cross-entropy or label smoothing, or the multi-label model; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
+/// Hypotheses: plain or multi-label model; a start where ∇f is small (1e-6 is ample) and ∇²f is positive
 /// definite across the orbit. Guarantee: none about the point, which [`certify`](crate::certify::certify) takes to a claim; the
 /// same bytes for any number of threads. Memory: at most a dozen copies of the point at
 /// 3.33 `digits` + 50 bits an entry (refused beyond the machine's memory).
@@ -90,33 +95,36 @@ pub fn refine(problem: &Problem, start: &Point, digits: u32, progress: &mut dyn 
     }
     let grid = (f64::from(digits) * std::f64::consts::LOG2_10).ceil() as u32 + GUARD / 2;
     problem.point_sizes_at(grid + GUARD)?;
-    let plain = Plain::new(problem).map_err(|e| match e {
-        PlainError::Spec(e) => SolveError::Spec(e),
-        _ => {
-            SolveError::Unsupported("refinement covers the plain model with mse, ce and label-smoothing, and the multi-label model".into())
-        }
-    })?;
+    exact_model(problem)?;
     let objective = Objective::new(problem, None)?;
     objective.layout().flatten(start)?;
     let not_finite =
         || SolveError::Option { option: "start", value: "a point with an entry that is not finite".into(), allowed: "finite entries" };
     let point = start.to_exact().ok_or_else(not_finite)?;
-    let refined = Search::new(plain, objective, point, grid).run(progress);
+    let refined = Search::new(problem, objective, point, grid)?.run(progress);
     if refined.converged {
         return Ok(refined);
     }
     // At a threshold a mode's curvature vanishes with the mode: Newton's method crawls towards zero, where the mode belongs exactly.
-    let Some(reduced) = without_null_modes(problem, start)? else { return Ok(refined) };
-    let search =
-        |point| -> Option<Search> { Some(Search::new(Plain::new(problem).ok()?, Objective::new(problem, None).ok()?, point, grid)) };
-    let Some(second) = reduced.to_exact().and_then(search).map(|search| search.run(progress)) else { return Ok(refined) };
-    let lower = || {
-        let plain = Plain::new(problem).ok()?;
-        let value = |point: &ExactPoint| Some(State::new(&plain, point, 2 * (grid + GUARD))?.objective());
-        // Only where it is no saddle: not certainly above the point it replaces.
-        Some(!(value(&second.point)? - value(&refined.point)?).is_positive())
+    let Some(reduced) = without_null_modes(problem, start)?.and_then(|point| point.to_exact()) else { return Ok(refined) };
+    let second = Search::new(problem, Objective::new(problem, None)?, reduced, grid)?.run(progress);
+    let value = |point: &ExactPoint| certify::objective(problem, point, 2 * (grid + GUARD));
+    // Only where it is no saddle: not certainly above the point it replaces.
+    let above = |(second, first): (Ball, Ball)| (second - first).is_positive();
+    let lower = value(&second.point).zip(value(&refined.point)).is_some_and(|values| !above(values));
+    Ok(if second.converged && lower { second } else { refined })
+}
+
+/// The model in exact arithmetic, and the focusing of a focal loss.
+fn exact_model(problem: &Problem) -> Result<(Plain, Option<Rational>), SolveError> {
+    let model = match &problem.loss {
+        Loss::Focal { focusing } => Plain::hard(problem).map(|plain| (plain, Some(focusing.clone()))),
+        _ => Plain::new(problem).map(|plain| (plain, None)),
     };
-    Ok(if second.converged && lower() == Some(true) { second } else { refined })
+    model.map_err(|e| match e {
+        PlainError::Spec(e) => SolveError::Spec(e),
+        _ => SolveError::Unsupported("refinement covers the plain and the multi-label model".into()),
+    })
 }
 
 /// Singular values of logits below this may belong to modes that are zero: at a threshold the objective is quartic in a mode's size, and
@@ -197,6 +205,8 @@ fn ldexp(m: &Integer, e: i64) -> f64 {
 
 struct Search {
     plain: Plain,
+    /// Of the focal loss.
+    focusing: Option<Rational>,
     objective: Objective,
     x: Blocks,
     /// Bits aimed at.
@@ -204,16 +214,11 @@ struct Search {
     corrections: u32,
 }
 
-/// What a Newton step knows of its point: N ∇L(Z) and, for cross-entropy, the probabilities times the target masses, on one grid.
-struct Linearised {
-    loss: Dyadic,
-    probabilities: Option<Dyadic>,
-}
-
 impl Search {
-    fn new(plain: Plain, objective: Objective, point: ExactPoint, grid: u32) -> Self {
+    fn new(problem: &Problem, objective: Objective, point: ExactPoint, grid: u32) -> Result<Self, SolveError> {
+        let (plain, focusing) = exact_model(problem)?;
         let ExactPoint { mut factors, h, b } = point;
-        Self { plain, objective, x: Blocks { w: factors.remove(0), h, b }, grid, corrections: 0 }
+        Ok(Self { plain, focusing, objective, x: Blocks { w: factors.remove(0), h, b }, grid, corrections: 0 })
     }
 
     fn point(&self) -> ExactPoint {
@@ -304,22 +309,14 @@ impl Search {
     fn linearise(&self, work: u32) -> Option<(Linearised, Blocks)> {
         let (plain, x, grid) = (&self.plain, &self.x, -(work as i32));
         let point = self.point();
-        let state = State::new(plain, &point, work)?;
-        let loss = state.residual().0.rounded(grid);
+        let at = Linearised::new(plain, self.focusing.as_ref(), &point, work)?;
+        let loss = &at.gradient;
         let mut residual = x.zeros(grid);
-        accumulate(&mut residual.w, &rows_times_rows(&loss, &x.h), Sign::Minus);
+        accumulate(&mut residual.w, &rows_times_rows(loss, &x.h), Sign::Minus);
         accumulate(&mut residual.h, &rows_times_rows(&x.w.transpose(), &loss.transpose()), Sign::Minus);
-        residual.b.iter_mut().for_each(|b| accumulate(b, &row_sums(&loss), Sign::Minus));
+        residual.b.iter_mut().for_each(|b| accumulate(b, &row_sums(loss), Sign::Minus));
         self.subtract_penalties(&mut residual, x);
-        let probabilities = (!plain.mse).then(|| {
-            let (peak, floor) = (state.grid_target(true), state.grid_target(false));
-            let mut p = loss.clone();
-            for (t, p) in p.m.iter_mut().enumerate() {
-                *p += if plain.tagged(plain.label[t % plain.n], t / plain.n) { &peak } else { &floor };
-            }
-            p
-        });
-        Some((Linearised { loss, probabilities }, residual))
+        Some((at, residual))
     }
 
     /// Subtracts N λ_W X_W, N λ_H X_H and N λ_b X_b.
@@ -360,7 +357,7 @@ impl Search {
         // An entry of x, R or p that meets e need not be finer than the grid over the size of e.
         let coarse = (grid - e.log2().unwrap_or(0) as i32 - SLACK).min(-SLACK);
         let cut = |x: &Dyadic| x.clone().rounded_below(coarse);
-        let (w, h, loss) = (cut(&self.x.w), cut(&self.x.h), cut(&at.loss));
+        let (w, h, loss) = (cut(&self.x.w), cut(&self.x.h), cut(&at.gradient));
         let mut z = rows_times_rows(&e.w, &h.transpose()).rounded(grid);
         accumulate(&mut z, &rows_times_rows(&w, &e.h.transpose()), Sign::Plus);
         if let Some(b) = &e.b {
@@ -369,9 +366,7 @@ impl Search {
                 row.iter_mut().for_each(|z| *z += b);
             }
         }
-        if let Some(p) = &at.probabilities {
-            softmax_product(&cut(p), &self.plain, &mut z);
-        }
+        at.apply(&self.plain, &mut z, coarse);
         let round = |x: &Dyadic| x.clone().rounded(grid);
         let mut rest = Blocks { w: round(&residual.w), h: round(&residual.h), b: residual.b.as_ref().map(round) };
         accumulate(&mut rest.w, &rows_times_rows(&z, &h), Sign::Minus);
@@ -427,24 +422,6 @@ fn sum(x: &Dyadic, y: &Dyadic) -> Dyadic {
 /// X 1.
 fn row_sums(x: &Dyadic) -> Dyadic {
     Dyadic { rows: x.rows, cols: 1, exp: x.exp, m: x.m.chunks(x.cols.max(1)).map(|row| row.iter().sum()).collect() }
-}
-
-/// Columns of z become `p ∘ (z − ⟨p, z⟩/m)`, p the probabilities times the mass m, rounded to the grid of z.
-fn softmax_product(p: &Dyadic, plain: &Plain, z: &mut Dyadic) {
-    let (n, shift) = (z.cols, p.exp.unsigned_abs());
-    for i in 0..n {
-        let mut mean = Integer::new();
-        for t in (i..z.m.len()).step_by(n) {
-            mean += &p.m[t] * &z.m[t];
-        }
-        mean >>= shift;
-        mean /= plain.mass(plain.label[i]);
-        for t in (i..z.m.len()).step_by(n) {
-            z.m[t] -= &mean;
-            z.m[t] *= &p.m[t];
-            z.m[t] >>= shift;
-        }
-    }
 }
 
 /// An approximate solution of ∇²f(x) e = r, r not zero, and its relative residual, at the accepted point x, which is a minimum across its orbit: no gauge is fixed, as r and
