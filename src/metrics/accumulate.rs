@@ -12,8 +12,8 @@ use crate::linalg::vector::{sum_squares_block, vectorised};
 pub(crate) const BLOCK_ROWS: usize = 1024;
 /// Rows that one task centres.
 const TASK_ROWS: usize = 32;
-/// Edge of the square tiles in which the scatter matrix is updated.
-const TILE: usize = 128;
+/// Columns of the strips in which the scatter matrix is updated.
+const STRIP: usize = 64;
 /// Largest dimension whose d x d scatter matrix is kept (512 MiB).
 pub(crate) const MAX_SCATTER_DIM: usize = 8192;
 /// Slack for the roundings inside a bound's own evaluation.
@@ -34,11 +34,10 @@ pub(crate) struct ClassMoments {
     pub reach: f64,
 }
 
-/// A tile of the upper triangle of `Σ x xᵀ`.
+/// Columns `first..` of the lower triangle of `Σ x xᵀ`, from row `first` on.
 #[derive(Debug, Clone)]
-struct Tile {
-    row: usize,
-    col: usize,
+struct Strip {
+    first: usize,
     total: Mat<f64>,
     block: Mat<f64>,
 }
@@ -74,29 +73,27 @@ pub struct Accumulator {
     shifts: Vec<f64>,
     sums: Vec<f64>,
     stats: Vec<ClassMoments>,
-    tiles: Vec<Tile>,
+    strips: Vec<Strip>,
     scatter_error: f64,
     /// The centred block, kept between updates.
     centred: Vec<f64>,
 }
 
-fn tiles(dim: usize) -> Vec<Tile> {
-    if dim > MAX_SCATTER_DIM {
-        return vec![];
-    }
-    let starts: Vec<usize> = (0..dim).step_by(TILE).collect();
-    let size = |start: usize| TILE.min(dim - start);
-    let tile = |row: usize, col: usize| {
-        let zero = Mat::zeros(size(row), size(col));
-        Tile { row, col, total: zero.clone(), block: zero }
+fn strips(dim: usize) -> Vec<Strip> {
+    let strip = |first| {
+        let zero = Mat::zeros(dim - first, STRIP.min(dim - first));
+        Strip { first, total: zero.clone(), block: zero }
     };
-    starts.iter().flat_map(|&row| starts.iter().filter(move |&&col| col >= row).map(move |&col| tile(row, col))).collect()
+    if dim > MAX_SCATTER_DIM { vec![] } else { (0..dim).step_by(STRIP).map(strip).collect() }
 }
 
-/// `left[:, rows]ᵀ right[:, cols]` of row-major matrices.
-fn tile_product(block: &mut Mat<f64>, row: usize, col: usize, left: MatRef<'_, f64>, right: MatRef<'_, f64>, accum: Accum) {
-    let (rows, cols) = block.shape();
-    matmul(block.as_mut(), accum, left.subcols(row, rows).transpose(), right.subcols(col, cols), 1.0, Par::Seq);
+impl Strip {
+    /// `block ← leftᵀ right`, this strip of it, or adds it; matrices are row-major.
+    fn multiply(&mut self, left: MatRef<'_, f64>, right: MatRef<'_, f64>, accum: Accum) {
+        let (rows, cols) = self.block.shape();
+        let left = left.subcols(self.first, rows).transpose();
+        matmul(self.block.as_mut(), accum, left, right.subcols(self.first, cols), 1.0, Par::Seq);
+    }
 }
 
 impl Accumulator {
@@ -108,7 +105,7 @@ impl Accumulator {
             shifts: vec![0.0; classes * dim],
             sums: vec![0.0; classes * dim],
             stats: vec![ClassMoments::default(); classes],
-            tiles: tiles(dim),
+            strips: strips(dim),
             scatter_error: 0.0,
             centred: vec![],
         }
@@ -136,13 +133,14 @@ impl Accumulator {
 
     fn update_block(&mut self, rows: &[f64], labels: &[u32], row_error: f64) {
         let d = self.dim;
-        let mut members: Vec<Vec<u32>> = vec![vec![]; self.classes];
-        for (index, &label) in labels.iter().enumerate() {
-            members[label as usize].push(index as u32);
-        }
-        for (class, members) in members.iter().enumerate() {
-            if let (0, Some(&first)) = (self.stats[class].count, members.first()) {
-                self.shifts[class * d..][..d].copy_from_slice(&rows[first as usize * d..][..d]);
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by_key(|&index| labels[index]);
+        let mut ends = vec![0; self.classes + 1];
+        labels.iter().for_each(|&label| ends[label as usize + 1] += 1);
+        (0..self.classes).for_each(|class| ends[class + 1] += ends[class]);
+        for (class, (stats, range)) in self.stats.iter().zip(ends.windows(2)).enumerate() {
+            if let (0, [first, ..]) = (stats.count, &order[range[0]..range[1]]) {
+                self.shifts[class * d..][..d].copy_from_slice(&rows[first * d..][..d]);
             }
         }
         self.centred.resize(labels.len() * d, 0.0);
@@ -170,15 +168,21 @@ impl Accumulator {
 
         let centred = &self.centred;
         let per_row = gamma(d + 4);
-        let add = |(members, (sum, stats)): (&Vec<u32>, (&mut [f64], &mut ClassMoments))| {
+        let add = |(range, (sum, stats)): (&[usize], (&mut [f64], &mut ClassMoments))| {
+            let members = &order[range[0]..range[1]];
             if members.is_empty() {
                 return;
             }
             let (mut block, mut norms) = (0.0, 0.0);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for &index in members {
+                        sum.iter_mut().zip(&centred[index * d..][..d]).for_each(|(s, x)| *s += x);
+                    }
+                },
+            );
             for &index in members {
-                let index = index as usize;
-                let x = &centred[index * d..][..d];
-                sum.iter_mut().zip(x).for_each(|(s, x)| *s += x);
                 block += squares[index];
                 let norm = (squares[index] * (1.0 + per_row) + d as f64 * TINY).sqrt() * SLACK + row_error;
                 norms += norm;
@@ -195,15 +199,15 @@ impl Accumulator {
             let rounding = gamma(d + members.len() + 4) * block + U * stats.squares + n * d as f64 * TINY;
             stats.squares_error += (rounding + inexact) * SLACK;
         };
-        members.par_iter().zip(self.sums.par_chunks_mut(d).zip(self.stats.par_iter_mut())).for_each(add);
+        ends.par_windows(2).zip(self.sums.par_chunks_mut(d).zip(self.stats.par_iter_mut())).for_each(add);
 
-        if self.tiles.is_empty() {
+        if self.strips.is_empty() {
             return;
         }
         let x = MatRef::from_row_major_slice(&self.centred[..labels.len() * d], labels.len(), d);
-        self.tiles.par_iter_mut().for_each(|tile| {
-            tile_product(&mut tile.block, tile.row, tile.col, x, x, Accum::Replace);
-            tile.total += &tile.block;
+        self.strips.par_iter_mut().for_each(|strip| {
+            strip.multiply(x, x, Accum::Replace);
+            strip.total += &strip.block;
         });
         // ‖Σ|x||x|ᵀ‖_F <= Σ‖x‖², for this block and for the total that the last addition rounds.
         let block: f64 = squares.iter().sum::<f64>() * SLACK;
@@ -264,19 +268,19 @@ impl Accumulator {
             stats.sum_error += (theirs.sum_error + 6.0 * U * stats.norms) * SLACK;
             moved += (2.0 * gamma(2 * self.classes + 8) * half_norm + 2.0 * theirs.sum_error) * move_norm + 4.0 * tiny;
         }
-        if self.tiles.is_empty() {
+        if self.strips.is_empty() {
             return;
         }
         let shape = |rows| MatRef::from_row_major_slice(rows, self.classes, d);
         let (e, z) = (shape(&moves), shape(&halves));
         let any = moves.iter().any(|x| *x != 0.0);
-        self.tiles.par_iter_mut().zip(&other.tiles).for_each(|(tile, theirs)| {
+        self.strips.par_iter_mut().zip(&other.strips).for_each(|(strip, theirs)| {
             if any {
-                tile_product(&mut tile.block, tile.row, tile.col, z, e, Accum::Replace);
-                tile_product(&mut tile.block, tile.row, tile.col, e, z, Accum::Add);
-                tile.total += &tile.block;
+                strip.multiply(z, e, Accum::Replace);
+                strip.multiply(e, z, Accum::Add);
+                strip.total += &strip.block;
             }
-            tile.total += &theirs.total;
+            strip.total += &theirs.total;
         });
         let total: f64 = self.stats.iter().map(|s| s.squares + s.squares_error).sum::<f64>() * SLACK;
         let parts: f64 = other.stats.iter().map(|s| s.squares + s.squares_error).sum::<f64>() * SLACK;
@@ -323,19 +327,19 @@ impl Accumulator {
             scaled[range].iter_mut().for_each(|x| *x /= root);
         }
         let total: f64 = self.stats.iter().map(|s| s.squares).sum::<f64>() * SLACK;
-        let scatter = (!self.tiles.is_empty()).then(|| {
+        let scatter = (!self.strips.is_empty()).then(|| {
             let y = MatRef::from_row_major_slice(&scaled, self.classes, d);
             let mut full = Mat::<f64>::zeros(d, d);
-            let mut tiles = self.tiles;
-            tiles.par_iter_mut().for_each(|tile| {
-                tile_product(&mut tile.block, tile.row, tile.col, y, y, Accum::Replace);
-                tile.total -= &tile.block;
+            let mut strips = self.strips;
+            strips.par_iter_mut().for_each(|strip| {
+                strip.multiply(y, y, Accum::Replace);
+                strip.total -= &strip.block;
             });
-            for tile in &tiles {
-                for j in 0..tile.total.ncols() {
-                    for i in 0..tile.total.nrows() {
-                        full[(tile.row + i, tile.col + j)] = tile.total[(i, j)];
-                        full[(tile.col + j, tile.row + i)] = tile.total[(i, j)];
+            for Strip { first, total, .. } in &strips {
+                for j in 0..total.ncols() {
+                    for i in j..total.nrows() {
+                        full[(first + i, first + j)] = total[(i, j)];
+                        full[(first + j, first + i)] = total[(i, j)];
                     }
                 }
             }
