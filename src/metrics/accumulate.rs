@@ -12,8 +12,9 @@ use crate::linalg::vector::{sum_squares_block, vectorised};
 pub(crate) const BLOCK_ROWS: usize = 1024;
 /// Rows that one task centres.
 const TASK_ROWS: usize = 32;
-/// Columns of the strips in which the scatter matrix is updated.
-const STRIP: usize = 64;
+/// Edge of the tiles in which the scatter matrix is updated, and of those along its diagonal, of which half is wasted.
+const TILE: usize = 128;
+const DIAGONAL_TILE: usize = 64;
 /// Largest dimension whose d x d scatter matrix is kept (512 MiB).
 pub(crate) const MAX_SCATTER_DIM: usize = 8192;
 /// Slack for the roundings inside a bound's own evaluation.
@@ -34,10 +35,11 @@ pub(crate) struct ClassMoments {
     pub reach: f64,
 }
 
-/// Columns `first..` of the lower triangle of `Σ x xᵀ`, from row `first` on.
+/// A tile of the lower triangle of `Σ x xᵀ`.
 #[derive(Debug, Clone)]
-struct Strip {
-    first: usize,
+struct Tile {
+    row: usize,
+    col: usize,
     total: Mat<f64>,
     block: Mat<f64>,
 }
@@ -73,26 +75,38 @@ pub struct Accumulator {
     shifts: Vec<f64>,
     sums: Vec<f64>,
     stats: Vec<ClassMoments>,
-    strips: Vec<Strip>,
+    tiles: Vec<Tile>,
     scatter_error: f64,
     /// The centred block, kept between updates.
     centred: Vec<f64>,
 }
 
-fn strips(dim: usize) -> Vec<Strip> {
-    let strip = |first| {
-        let zero = Mat::zeros(dim - first, STRIP.min(dim - first));
-        Strip { first, total: zero.clone(), block: zero }
+fn tiles(dim: usize) -> Vec<Tile> {
+    if dim > MAX_SCATTER_DIM {
+        return vec![];
+    }
+    // Of a square of side `side` at `corner`, those of edge `edge` on and below, or only below, the diagonal.
+    let within = |corner: usize, side: usize, edge: usize, diagonal: bool| {
+        let end = (corner + side).min(dim);
+        let starts = move || (corner..end).step_by(edge);
+        let size = move |start: usize| edge.min(end - start);
+        starts().flat_map(move |col| starts().filter(move |&row| row > col || diagonal && row == col).map(move |row| (row, col))).map(
+            move |(row, col)| {
+                let zero = Mat::zeros(size(row), size(col));
+                Tile { row, col, total: zero.clone(), block: zero }
+            },
+        )
     };
-    if dim > MAX_SCATTER_DIM { vec![] } else { (0..dim).step_by(STRIP).map(strip).collect() }
+    let diagonal = (0..dim).step_by(TILE).flat_map(|corner| within(corner, TILE, DIAGONAL_TILE, true));
+    within(0, dim, TILE, false).chain(diagonal).collect()
 }
 
-impl Strip {
-    /// `block ← leftᵀ right`, this strip of it, or adds it; matrices are row-major.
+impl Tile {
+    /// `block ← leftᵀ right`, this tile of it, or adds it; matrices are row-major.
     fn multiply(&mut self, left: MatRef<'_, f64>, right: MatRef<'_, f64>, accum: Accum) {
         let (rows, cols) = self.block.shape();
-        let left = left.subcols(self.first, rows).transpose();
-        matmul(self.block.as_mut(), accum, left, right.subcols(self.first, cols), 1.0, Par::Seq);
+        let left = left.subcols(self.row, rows).transpose();
+        matmul(self.block.as_mut(), accum, left, right.subcols(self.col, cols), 1.0, Par::Seq);
     }
 }
 
@@ -105,7 +119,7 @@ impl Accumulator {
             shifts: vec![0.0; classes * dim],
             sums: vec![0.0; classes * dim],
             stats: vec![ClassMoments::default(); classes],
-            strips: strips(dim),
+            tiles: tiles(dim),
             scatter_error: 0.0,
             centred: vec![],
         }
@@ -201,13 +215,13 @@ impl Accumulator {
         };
         ends.par_windows(2).zip(self.sums.par_chunks_mut(d).zip(self.stats.par_iter_mut())).for_each(add);
 
-        if self.strips.is_empty() {
+        if self.tiles.is_empty() {
             return;
         }
         let x = MatRef::from_row_major_slice(&self.centred[..labels.len() * d], labels.len(), d);
-        self.strips.par_iter_mut().for_each(|strip| {
-            strip.multiply(x, x, Accum::Replace);
-            strip.total += &strip.block;
+        self.tiles.par_iter_mut().for_each(|tile| {
+            tile.multiply(x, x, Accum::Replace);
+            tile.total += &tile.block;
         });
         // ‖Σ|x||x|ᵀ‖_F <= Σ‖x‖², for this block and for the total that the last addition rounds.
         let block: f64 = squares.iter().sum::<f64>() * SLACK;
@@ -268,19 +282,19 @@ impl Accumulator {
             stats.sum_error += (theirs.sum_error + 6.0 * U * stats.norms) * SLACK;
             moved += (2.0 * gamma(2 * self.classes + 8) * half_norm + 2.0 * theirs.sum_error) * move_norm + 4.0 * tiny;
         }
-        if self.strips.is_empty() {
+        if self.tiles.is_empty() {
             return;
         }
         let shape = |rows| MatRef::from_row_major_slice(rows, self.classes, d);
         let (e, z) = (shape(&moves), shape(&halves));
         let any = moves.iter().any(|x| *x != 0.0);
-        self.strips.par_iter_mut().zip(&other.strips).for_each(|(strip, theirs)| {
+        self.tiles.par_iter_mut().zip(&other.tiles).for_each(|(tile, theirs)| {
             if any {
-                strip.multiply(z, e, Accum::Replace);
-                strip.multiply(e, z, Accum::Add);
-                strip.total += &strip.block;
+                tile.multiply(z, e, Accum::Replace);
+                tile.multiply(e, z, Accum::Add);
+                tile.total += &tile.block;
             }
-            strip.total += &theirs.total;
+            tile.total += &theirs.total;
         });
         let total: f64 = self.stats.iter().map(|s| s.squares + s.squares_error).sum::<f64>() * SLACK;
         let parts: f64 = other.stats.iter().map(|s| s.squares + s.squares_error).sum::<f64>() * SLACK;
@@ -327,19 +341,19 @@ impl Accumulator {
             scaled[range].iter_mut().for_each(|x| *x /= root);
         }
         let total: f64 = self.stats.iter().map(|s| s.squares).sum::<f64>() * SLACK;
-        let scatter = (!self.strips.is_empty()).then(|| {
+        let scatter = (!self.tiles.is_empty()).then(|| {
             let y = MatRef::from_row_major_slice(&scaled, self.classes, d);
             let mut full = Mat::<f64>::zeros(d, d);
-            let mut strips = self.strips;
-            strips.par_iter_mut().for_each(|strip| {
-                strip.multiply(y, y, Accum::Replace);
-                strip.total -= &strip.block;
+            let mut tiles = self.tiles;
+            tiles.par_iter_mut().for_each(|tile| {
+                tile.multiply(y, y, Accum::Replace);
+                tile.total -= &tile.block;
             });
-            for Strip { first, total, .. } in &strips {
-                for j in 0..total.ncols() {
-                    for i in j..total.nrows() {
-                        full[(first + i, first + j)] = total[(i, j)];
-                        full[(first + j, first + i)] = total[(i, j)];
+            for tile in &tiles {
+                for j in 0..tile.total.ncols() {
+                    for i in 0..tile.total.nrows() {
+                        full[(tile.row + i, tile.col + j)] = tile.total[(i, j)];
+                        full[(tile.col + j, tile.row + i)] = tile.total[(i, j)];
                     }
                 }
             }

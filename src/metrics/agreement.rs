@@ -10,8 +10,7 @@ use super::bounded::{Bounded, TINY, U, gamma};
 use super::geometry::{TILE_ROWS, tile};
 use super::moments::Moments;
 use super::rows::{Rows, dot};
-use super::ties::{Decision, ExactMeans, Near, classify, last_place};
-use crate::linalg::vector;
+use super::ties::{Decision, ExactMeans, Near, classify};
 
 const SLACK: f64 = 1.0 + 1e-6;
 /// Samples that one task compares with all classes.
@@ -112,8 +111,6 @@ pub(crate) struct Agreement {
     /// Samples whose nearest mean is to be found exactly, in order, and the number of their candidates.
     near: Vec<Near>,
     candidates: usize,
-    /// The last place of all features.
-    place: i32,
 }
 
 /// Numbers of samples.
@@ -197,7 +194,7 @@ impl Agreement {
         let decided = radius.iter().zip(&moments.reach).map(|(radius, reach)| reach < radius).collect();
         let reference = moments.reference.clone();
         let counts = Counts::default();
-        Agreement { reference, nearest, classifier, radius, decided, counts, near: vec![], candidates: 0, place: i32::MAX }
+        Agreement { reference, nearest, classifier, radius, decided, counts, near: vec![], candidates: 0 }
     }
 
     /// Whether the classes' bounds decide every sample: the features need not be read again.
@@ -205,11 +202,15 @@ impl Agreement {
         self.decided.iter().all(|&d| d)
     }
 
+    /// The classes whose samples need more than their class's bounds.
+    pub fn open_classes(&self) -> Vec<bool> {
+        self.decided.iter().map(|&d| !d).collect()
+    }
+
     /// Compares the samples of a block, of which `first` is the first one's index; the classes decided as a whole are passed over.
     /// Rows are within `row_error` (in norm) of the samples; near-ties are left to [`Agreement::settle`] where that is zero.
     pub fn update(&mut self, rows: &[f64], labels: &[u32], first: u64, row_error: f64) {
         let d = self.reference.len();
-        self.place = self.place.min(last_place(vector::smallest(rows)));
         let this = &*self;
         let parts: Vec<(Counts, Vec<Near>)> = rows
             .par_chunks(TASK_ROWS * d)
@@ -309,7 +310,7 @@ impl Agreement {
             }
         }
         let classes = (0..wanted.len()).filter(|&j| wanted[j]);
-        (!self.near.is_empty()).then(|| ExactMeans::new(d, self.place, &moments.counts, classes))
+        (!self.near.is_empty()).then(|| ExactMeans::new(d, &moments.counts, classes))
     }
 
     /// Decides the near-ties of a block.

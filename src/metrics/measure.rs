@@ -153,7 +153,7 @@ fn measure_with(
     let mut accumulator = Accumulator::new(classes, d);
     let row_error = if normalized { unit_error(d) } else { 0.0 };
     let mut largest = 0.0f64;
-    each_block(features, labels, normalized, |rows, labels, done| {
+    each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
         largest = vector::largest(rows).max(largest);
         accumulator.update_inexact(rows, labels, row_error);
         progress(done, n);
@@ -240,17 +240,19 @@ fn measure_with(
     }
     let mut agreement = Agreement::new(&moments, &geometry_of_means.gaps, classifier.as_ref().map(|(w, b)| (w, *b)));
     if !agreement.is_decided() {
-        each_block(features, labels, normalized, |rows, labels, done| {
+        let open = agreement.open_classes();
+        let concerns = |labels: &[u32]| labels.iter().any(|&label| open[label as usize]);
+        each_block(features, labels, normalized, &concerns, |rows, labels, done| {
             agreement.update(rows, labels, done - labels.len() as u64, row_error);
             progress(n + done, 2 * n);
         })?;
         if let Some(mut exact) = agreement.exact_means(&moments) {
-            each_block(features, labels, normalized, |rows, labels, done| {
+            each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
                 exact.add(rows, labels);
                 progress(2 * n + done, 4 * n);
             })?;
             exact.finish();
-            each_block(features, labels, normalized, |rows, labels, done| {
+            each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
                 agreement.settle(&exact, rows, done - labels.len() as u64);
                 progress(3 * n + done, 4 * n);
             })?;
@@ -374,10 +376,12 @@ fn each_block(
     features: &Features,
     labels: &[u32],
     normalized: bool,
+    wanted: &dyn Fn(&[u32]) -> bool,
     mut visit: impl FnMut(&[f64], &[u32], u64),
 ) -> Result<(), FeatureError> {
     let d = features.dim();
-    features.for_each_block((BLOCK_BYTES / 8 / d).clamp(1, 1 << 14), &mut |block, first| {
+    let wanted = |first: u64, count: usize| wanted(&labels[first as usize..][..count]);
+    features.for_each_wanted((BLOCK_BYTES / 8 / d).clamp(1, 1 << 14), &wanted, &mut |block, first| {
         if normalized {
             for (row, at) in block.chunks_mut(d).zip(first..) {
                 if !normalize(row) {

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 use rug::{Integer, Rational};
 
+use crate::linalg::vector;
+
 /// A sample whose nearest class mean is one of several.
 #[derive(Debug, Clone)]
 pub(crate) struct Near {
@@ -37,8 +39,11 @@ fn largest(scores: impl Iterator<Item = (usize, Rational)>) -> Option<Decision> 
     best.map(|(decision, _)| decision)
 }
 
+/// Beyond the last place of every double.
+const NO_PLACE: i32 = 1024;
+
 /// Exponent of the last place of the doubles of this magnitude.
-pub(crate) fn last_place(x: f64) -> i32 {
+fn last_place(x: f64) -> i32 {
     ((x.to_bits() >> 52 & 0x7ff) as i32).max(1) - 1075
 }
 
@@ -81,7 +86,7 @@ pub(crate) fn classify(h: &[f64], weights: &[f64], bias: &[f64], candidates: &[u
 #[derive(Debug)]
 pub(crate) struct ExactMeans {
     dim: usize,
-    /// All features are integers over `2^place`.
+    /// All features added are integers over `2^place`, which the sums are multiples of.
     place: i32,
     /// Index among the sums, of each class.
     slots: Vec<Option<usize>>,
@@ -91,8 +96,8 @@ pub(crate) struct ExactMeans {
 }
 
 impl ExactMeans {
-    /// Nothing summed yet, of the given classes out of those that have `counts` samples; `place`: the last place of any feature.
-    pub fn new(dim: usize, place: i32, counts: &[u64], classes: impl Iterator<Item = usize>) -> Self {
+    /// Nothing summed yet, of the given classes out of those that have `counts` samples.
+    pub fn new(dim: usize, counts: &[u64], classes: impl Iterator<Item = usize>) -> Self {
         let (mut slots, mut sums) = (vec![None; counts.len()], vec![]);
         for class in classes {
             slots[class].get_or_insert_with(|| {
@@ -100,12 +105,16 @@ impl ExactMeans {
                 sums.len() - 1
             });
         }
-        ExactMeans { dim, place, slots, counts: counts.to_vec(), sums, squares: vec![] }
+        ExactMeans { dim, place: NO_PLACE, slots, counts: counts.to_vec(), sums, squares: vec![] }
     }
 
     /// Adds samples, of any class.
     pub fn add(&mut self, rows: &[f64], labels: &[u32]) {
-        let (d, place, slots) = (self.dim, self.place, &self.slots);
+        let place = last_place(vector::smallest(rows)).min(self.place);
+        let finer = (self.place - place) as u32;
+        self.sums.par_iter_mut().flatten().filter(|_| finer > 0).for_each(|sum| *sum <<= finer);
+        self.place = place;
+        let (d, slots) = (self.dim, &self.slots);
         self.sums.par_iter_mut().enumerate().for_each(|(slot, sum)| {
             let members = rows.chunks_exact(d).zip(labels).filter(|(_, label)| slots[**label as usize] == Some(slot));
             for (x, s) in members.flat_map(|(row, _)| row.iter()).zip((0..d).cycle()).filter(|(x, _)| **x != 0.0) {

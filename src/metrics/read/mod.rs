@@ -146,51 +146,64 @@ impl Features {
     /// # Errors
     /// [`FeatureError`] of reading, and of entries that are not finite, with their place; the first error of `visit`.
     pub fn for_each_block(&self, rows: usize, visit: &mut BlockVisitor<'_>) -> Result<(), FeatureError> {
+        self.for_each_wanted(rows, &|_, _| true, visit)
+    }
+
+    /// [`Features::for_each_block`] of those blocks that are `wanted`, told by their first sample and their number of them.
+    pub(super) fn for_each_wanted(
+        &self,
+        rows: usize,
+        wanted: &dyn Fn(u64, usize) -> bool,
+        visit: &mut BlockVisitor<'_>,
+    ) -> Result<(), FeatureError> {
         let d = self.dim;
         let rows = rows.clamp(1, usize::try_from(self.samples).unwrap_or(usize::MAX).max(1));
         let mut buffer = vec![0.0; rows * d];
         let counts = |done: u64| ((self.samples - done).min(rows as u64)) as usize;
-        let mut done = 0;
-        match &self.source {
-            Source::Memory(all) => {
-                while done < self.samples {
-                    let count = counts(done);
+        // Blocks of a stream must be read to be passed over.
+        let streams = matches!(&self.source, Source::Rows(array) if !array.is_random_access());
+        let mut each = |load: &mut dyn FnMut(u64, &mut [f64]) -> Result<(), FeatureError>| {
+            let mut done = 0;
+            while done < self.samples {
+                let count = counts(done);
+                let is_wanted = wanted(done, count);
+                if is_wanted || streams {
                     let block = &mut buffer[..count * d];
-                    block.copy_from_slice(&all[done as usize * d..][..count * d]);
-                    visit(block, done)?;
-                    done += count as u64;
+                    load(done, block)?;
+                    if is_wanted {
+                        visit(block, done)?;
+                    }
                 }
-                Ok(())
+                done += count as u64;
             }
-            Source::Rows(array) => array.stream(&mut |reader| {
-                let mut done = 0;
-                while done < self.samples {
-                    let count = counts(done);
-                    let block = &mut buffer[..count * d];
-                    reader.read(done * d as u64, block)?;
-                    check_finite(array, block, |at| (done + (at / d) as u64, (at % d) as u64))?;
-                    visit(block, done)?;
-                    done += count as u64;
-                }
+            Ok(())
+        };
+        match &self.source {
+            Source::Memory(all) => each(&mut |first, block| {
+                block.copy_from_slice(&all[first as usize * d..][..block.len()]);
                 Ok(())
+            }),
+            Source::Rows(array) => array.stream(&mut |reader| {
+                each(&mut |first, block| {
+                    reader.read(first * d as u64, block)?;
+                    check_finite(array, block, |at| (first + (at / d) as u64, (at % d) as u64))
+                })
             }),
             Source::Columns(array) => {
                 let mut columns = vec![0.0; rows * d];
-                while done < self.samples {
-                    let count = counts(done);
-                    let (columns, block) = (&mut columns[..count * d], &mut buffer[..count * d]);
+                each(&mut |first, block| {
+                    let count = block.len() / d;
+                    let columns = &mut columns[..count * d];
                     let read = |(j, column): (usize, &mut [f64])| {
-                        array.read_at(j as u64 * self.samples + done, column)?;
-                        check_finite(array, column, |at| (done + at as u64, j as u64))
+                        array.read_at(j as u64 * self.samples + first, column)?;
+                        check_finite(array, column, |at| (first + at as u64, j as u64))
                     };
                     columns.par_chunks_mut(count).enumerate().try_for_each(read)?;
                     block.par_chunks_mut(d).enumerate().for_each(|(i, row)| {
                         row.iter_mut().enumerate().for_each(|(j, x)| *x = columns[j * count + i]);
                     });
-                    visit(block, done)?;
-                    done += count as u64;
-                }
-                Ok(())
+                    Ok(())
+                })
             }
         }
     }
