@@ -153,6 +153,9 @@ struct Options {
     /// Weight decay of all matrices
     #[arg(long, value_name = "LAMBDA", default_value_t = 2e-4, value_parser = positive)]
     decay: f64,
+    /// Scale the features of the last hidden layer to this norm
+    #[arg(long, value_name = "R", value_parser = positive)]
+    radius: Option<f64>,
     /// Momentum
     #[arg(long, value_name = "M", default_value_t = 0.9, value_parser = fraction)]
     momentum: f64,
@@ -210,7 +213,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:40} epoch {pos} of {len}, {eta} left  {msg}")?);
     let mut comparison = None;
-    train(&data, &widths, &objective, &schedule, &bar, &mut |record| {
+    train(&data, &widths, options.radius, &objective, &schedule, &bar, &mut |record| {
         bar.suspend(|| print_record(record));
         if let Some(folder) = &mut folder {
             folder.record(&data, record)?;
@@ -243,7 +246,8 @@ fn print_setting(options: &Options, data: &Data, widths: &[usize]) {
     let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
     let source = options.mnist.as_ref().map_or("optical digits".to_owned(), |folder| folder.display().to_string());
     println!("data       {source}: K = {} classes, n = {} images each", data.classes, data.per_class);
-    println!("network    {} ReLU, biases {:?}, loss {:?}", widths.join("-"), options.bias, options.loss);
+    let sphere = options.radius.map_or(String::new(), |r| format!(", features of norm {r}"));
+    println!("network    {} ReLU{sphere}, biases {:?}, loss {:?}", widths.join("-"), options.bias, options.loss);
     println!(
         "training   {} epochs of batches of {}, rate {}, momentum {}, weight decay {}, seed {}\n",
         options.epochs, options.batch, options.rate, options.momentum, options.decay, options.seed

@@ -25,13 +25,16 @@ pub enum Bias {
     Regularized,
 }
 
-/// `S_0 = X, S_j = relu(W_j S_{j-1} + b_j 1ᵀ), Z = W_m S_{m-1} + b_m 1ᵀ`; columns are samples.
+/// `S_0 = X, S_j = relu(W_j S_{j-1} + b_j 1ᵀ), Z = W_m S_{m-1} + b_m 1ᵀ`; columns are samples. With a radius R the columns of S_{m-1}
+/// are scaled to norm R.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     /// W_1, ..., W_m.
     pub weights: Vec<Mat<f64>>,
     /// b_1, ..., b_m; empty without biases.
     pub biases: Vec<Vec<f64>>,
+    /// R.
+    pub radius: Option<f64>,
 }
 
 /// `f = L(Z) + λ/2 Σ_j ‖W_j‖² (+ λ/2 Σ_j ‖b_j‖², regularized biases)`.
@@ -60,7 +63,7 @@ impl Network {
     /// Normal weights of variance 2/(columns), biases zero: the scale at which ReLU layers keep the size of their input.
     ///
     /// Source: K. He et al., *Delving deep into rectifiers*, ICCV (2015).
-    pub fn random(widths: &[usize], bias: Bias, rng: &mut ChaCha8Rng) -> Self {
+    pub fn random(widths: &[usize], bias: Bias, radius: Option<f64>, rng: &mut ChaCha8Rng) -> Self {
         let mut matrix = |rows: usize, cols: usize| {
             let scale = (2.0 / cols as f64).sqrt();
             Mat::from_fn(rows, cols, |_, _| {
@@ -70,18 +73,23 @@ impl Network {
         };
         let weights = widths.windows(2).map(|pair| matrix(pair[1], pair[0])).collect();
         let biases = if bias == Bias::None { vec![] } else { widths[1..].iter().map(|&rows| vec![0.0; rows]).collect() };
-        Network { weights, biases }
+        Network { weights, biases, radius }
     }
 
     /// The same shape, all zero.
     pub fn zero(&self) -> Self {
         let weights = self.weights.iter().map(|w| Mat::zeros(w.nrows(), w.ncols())).collect();
-        Network { weights, biases: self.biases.iter().map(|b| vec![0.0; b.len()]).collect() }
+        Network { weights, biases: self.biases.iter().map(|b| vec![0.0; b.len()]).collect(), ..*self }
     }
 
     /// S_0, ..., S_{m-1}, Z.
     pub fn layers(&self, x: MatRef<'_, f64>) -> Vec<Mat<f64>> {
-        let mut all = vec![x.to_owned()];
+        self.layers_and_norms(x).0
+    }
+
+    /// The layers, and with a radius the norms that the columns of S_{m-1} had before they were scaled.
+    fn layers_and_norms(&self, x: MatRef<'_, f64>) -> (Vec<Mat<f64>>, Vec<f64>) {
+        let (mut all, mut norms) = (vec![x.to_owned()], vec![]);
         for (j, w) in self.weights.iter().enumerate() {
             let mut z = Mat::zeros(w.nrows(), x.ncols());
             product(z.as_mut(), Accum::Replace, w.as_ref(), all[j].as_ref());
@@ -93,10 +101,16 @@ impl Network {
                 if j + 1 < self.weights.len() {
                     column.iter_mut().for_each(|z| *z = z.max(0.0));
                 }
+                if let (Some(radius), true) = (self.radius, j + 2 == self.weights.len()) {
+                    let norm = column.iter().map(|z| z * z).sum::<f64>().sqrt();
+                    norms.push(norm);
+                    // A sample at which no unit is active stays at zero.
+                    column.iter_mut().filter(|_| norm > 0.0).for_each(|z| *z *= radius / norm);
+                }
             }
             all.push(z);
         }
-        all
+        (all, norms)
     }
 
     /// `self += scale · other`.
@@ -160,7 +174,8 @@ impl Objective {
 
     /// f over the samples given, and its gradient.
     ///
-    /// With `D_m = L'(Z)` and `D_{j-1} = σ' ∘ (W_jᵀ D_j)`: `D_j S_{j-1}ᵀ + λ W_j` in W_j, `D_j 1` (`+ λ b_j`) in b_j.
+    /// With `D_m = L'(Z)` and `D_{j-1} = σ' ∘ (W_jᵀ D_j)`: `D_j S_{j-1}ᵀ + λ W_j` in W_j, `D_j 1` (`+ λ b_j`) in b_j. Scaling to
+    /// a column h of norm R, from s, takes a gradient g to `(R/‖s‖)(g − <g, h> h/R²)`.
     pub fn gradient(&self, network: &Network, x: &Mat<f64>, labels: &[u32]) -> (f64, Network) {
         let starts: Vec<usize> = (0..labels.len()).step_by(CHUNK).collect();
         let part = |&start: &usize| {
@@ -182,7 +197,7 @@ impl Objective {
     }
 
     fn part(&self, network: &Network, x: MatRef<'_, f64>, labels: &[u32], samples: f64) -> Part {
-        let mut layers = network.layers(x);
+        let (mut layers, norms) = network.layers_and_norms(x);
         let mut errors = layers.pop().unwrap_or_else(|| x.to_owned());
         let mut loss = 0.0;
         for (column, &label) in labels.iter().enumerate() {
@@ -204,6 +219,12 @@ impl Objective {
                 product(before.as_mut(), Accum::Replace, w.transpose(), errors.as_ref());
                 for column in 0..before.ncols() {
                     let active = layers[j].col_as_slice(column);
+                    if let (Some(radius), true) = (network.radius, j + 1 == network.weights.len()) {
+                        let d = before.col_as_slice_mut(column);
+                        let along = d.iter().zip(active).map(|(d, h)| d * h).sum::<f64>() / (radius * radius);
+                        let scale = if norms[column] > 0.0 { radius / norms[column] } else { 0.0 };
+                        d.iter_mut().zip(active).for_each(|(d, h)| *d = scale * (*d - along * h));
+                    }
                     before.col_as_slice_mut(column).iter_mut().zip(active).for_each(|(d, s)| {
                         if *s <= 0.0 {
                             *d = 0.0;
@@ -258,6 +279,10 @@ mod tests {
                     if j + 1 < net.weights.len() && z < 0 { real(0.0) } else { z }
                 };
                 s = (0..w.nrows()).map(row).collect();
+                if let (Some(radius), true) = (net.radius, j + 2 == net.weights.len()) {
+                    let norm = s.iter().fold(real(0.0), |t, z| t + z.clone().square()).sqrt();
+                    s.iter_mut().filter(|_| norm > 0).for_each(|z| *z *= Float::with_val(BITS, radius / &norm));
+                }
             }
             match o.loss {
                 Loss::Mse => {
@@ -277,9 +302,16 @@ mod tests {
     #[test]
     fn gradients_are_differences_of_a_256_bit_objective() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for (loss, bias) in [(Loss::Mse, Bias::None), (Loss::Mse, Bias::Regularized), (Loss::Ce, Bias::Free), (Loss::Ce, Bias::None)] {
+        for (loss, bias, radius) in [
+            (Loss::Mse, Bias::None, None),
+            (Loss::Mse, Bias::Regularized, None),
+            (Loss::Ce, Bias::Free, None),
+            (Loss::Ce, Bias::None, None),
+            (Loss::Ce, Bias::Free, Some(3.0)),
+            (Loss::Mse, Bias::None, Some(0.5)),
+        ] {
             let widths = [4, 5, 6, 3];
-            let mut net = Network::random(&widths, bias, &mut rng);
+            let mut net = Network::random(&widths, bias, radius, &mut rng);
             net.biases.iter_mut().flatten().for_each(|b| {
                 *b = 0.1 * {
                     let x: f64 = StandardNormal.sample(&mut rng);

@@ -79,13 +79,14 @@ fn rate(schedule: &Schedule, epoch: f64) -> f64 {
 pub fn train(
     data: &Data,
     widths: &[usize],
+    radius: Option<f64>,
     objective: &Objective,
     schedule: &Schedule,
     bar: &ProgressBar,
     watch: &mut dyn FnMut(&Record<'_>) -> Result<(), TrainError>,
 ) -> Result<Network, TrainError> {
     let mut rng = ChaCha8Rng::seed_from_u64(schedule.seed);
-    let mut network = Network::random(widths, objective.bias, &mut rng);
+    let mut network = Network::random(widths, objective.bias, radius, &mut rng);
     let mut velocity = network.zero();
     let mut order: Vec<usize> = (0..data.labels.len()).collect();
     let steps = order.len().div_ceil(schedule.batch);
@@ -175,7 +176,7 @@ mod tests {
         model: (f64, f64, f64),
     }
 
-    fn run(loss: Loss, bias: Bias, threads: usize, out: Option<&std::path::Path>) -> Outcome {
+    fn run(loss: Loss, bias: Bias, radius: Option<f64>, threads: usize, out: Option<&std::path::Path>) -> Outcome {
         let data = digits().unwrap().balanced(12).unwrap();
         let objective = Objective { loss, bias, decay: 1e-3 };
         let schedule = Schedule { epochs: EPOCHS, batch: 20, rate: 0.03, momentum: 0.9, seed: 1 };
@@ -193,7 +194,8 @@ mod tests {
             Ok(())
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let network = pool.install(|| train(&data, &[64, 64, 64, 64, 10], &objective, &schedule, &ProgressBar::hidden(), &mut watch));
+        let network =
+            pool.install(|| train(&data, &[64, 64, 64, 64, 10], radius, &objective, &schedule, &ProgressBar::hidden(), &mut watch));
         Outcome { network: network.unwrap(), curve, model: model.unwrap() }
     }
 
@@ -201,7 +203,7 @@ mod tests {
     fn a_small_network_collapses() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let first = run(Loss::Mse, Bias::None, 1, Some(&out));
+        let first = run(Loss::Mse, Bias::None, None, 1, Some(&out));
         println!("{:?} {:?}", first.curve, first.model);
         let (start, end) = (&first.curve[0], first.curve.last().unwrap());
         let fitted = first.curve.iter().find(|(error, _)| *error == 0.0).expect("the training set is learned");
@@ -214,7 +216,7 @@ mod tests {
         let (value, minimum, logits) = first.model;
         assert!(value >= minimum && logits < LOGITS, "{:?}", first.model);
 
-        let second = run(Loss::Mse, Bias::None, 3, None);
+        let second = run(Loss::Mse, Bias::None, None, 3, None);
         assert!(first.network == second.network && first.curve == second.curve, "threads change nothing");
 
         // Snapshots hold every layer, what reads it, and labels; an earlier run's folder is refused.
@@ -235,19 +237,33 @@ mod tests {
 
     #[test]
     fn cross_entropy_and_biases() {
-        let outcome = run(Loss::Ce, Bias::Regularized, 2, None);
+        let outcome = run(Loss::Ce, Bias::Regularized, None, 2, None);
         println!("{:?} {:?}", outcome.curve, outcome.model);
         let end = outcome.curve.last().unwrap();
         assert!(end.0 == 0.0 && end.1[3] < outcome.curve[0].1[3] / 2.0, "{:?}", outcome.curve);
         assert!(outcome.model.0 >= outcome.model.1 && outcome.network.biases.iter().all(|b| b.iter().any(|x| *x != 0.0)));
     }
 
+    /// On a sphere cross-entropy collapses: no sample can leave the others behind by its length.
+    #[test]
+    fn cross_entropy_collapses_on_a_sphere() {
+        let outcome = run(Loss::Ce, Bias::None, Some(5.0), 2, None);
+        println!("{:?} {:?}", outcome.curve, outcome.model);
+        let fitted = outcome.curve.iter().find(|(error, _)| *error == 0.0).expect("the training set is learned");
+        let end = outcome.curve.last().unwrap();
+        assert!(end.0 == 0.0 && fitted.1[3] / end.1[3] >= ON_THE_SPHERE, "{:?}", outcome.curve);
+        assert!(outcome.model.0 >= outcome.model.1);
+    }
+
+    /// NC1 at the first recorded epoch without errors over that at the end.
+    const ON_THE_SPHERE: f64 = 5.0;
+
     #[test]
     fn divergence_is_an_error() {
         let data = digits().unwrap().balanced(3).unwrap();
         let objective = Objective { loss: Loss::Mse, bias: Bias::None, decay: 1e-3 };
         let schedule = Schedule { epochs: 50, batch: 30, rate: 1e6, momentum: 0.9, seed: 1 };
-        let outcome = train(&data, &[64, 16, 10], &objective, &schedule, &ProgressBar::hidden(), &mut |_| Ok(()));
+        let outcome = train(&data, &[64, 16, 10], None, &objective, &schedule, &ProgressBar::hidden(), &mut |_| Ok(()));
         assert!(outcome.unwrap_err().to_string().contains("--rate"));
     }
 
