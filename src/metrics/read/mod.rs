@@ -81,6 +81,9 @@ enum Source {
 /// What is done with a block: its rows, and the index of its first sample.
 pub type BlockVisitor<'a> = dyn FnMut(&mut [f64], u64) -> Result<(), FeatureError> + 'a;
 
+/// Fills a block, from a first sample on.
+type Load<'a> = dyn FnMut(u64, &mut [f64]) -> Result<(), FeatureError> + 'a;
+
 /// Most bytes of a compressed array that must be held in memory.
 const MAX_INFLATED: u64 = 1 << 30;
 
@@ -162,7 +165,7 @@ impl Features {
         let counts = |done: u64| ((self.samples - done).min(rows as u64)) as usize;
         // Blocks of a stream must be read to be passed over.
         let streams = matches!(&self.source, Source::Rows(array) if !array.is_random_access());
-        let mut each = |load: &mut dyn FnMut(u64, &mut [f64]) -> Result<(), FeatureError>| {
+        let mut each = |load: &mut Load<'_>| {
             let mut done = 0;
             while done < self.samples {
                 let count = counts(done);
