@@ -219,10 +219,11 @@ impl Objective {
                 product(before.as_mut(), Accum::Replace, w.transpose(), errors.as_ref());
                 for column in 0..before.ncols() {
                     let active = layers[j].col_as_slice(column);
-                    if let (Some(radius), true) = (network.radius, j + 1 == network.weights.len()) {
+                    // There are norms only with a radius.
+                    if let (Some(radius), Some(&norm), true) = (network.radius, norms.get(column), j + 1 == network.weights.len()) {
                         let d = before.col_as_slice_mut(column);
                         let along = d.iter().zip(active).map(|(d, h)| d * h).sum::<f64>() / (radius * radius);
-                        let scale = if norms[column] > 0.0 { radius / norms[column] } else { 0.0 };
+                        let scale = if norm > 0.0 { radius / norm } else { 0.0 };
                         d.iter_mut().zip(active).for_each(|(d, h)| *d = scale * (*d - along * h));
                     }
                     before.col_as_slice_mut(column).iter_mut().zip(active).for_each(|(d, s)| {
