@@ -255,6 +255,10 @@ fn layers_over_epochs() {
     );
     assert!(desk.ufm("metrics run --series epochs").out.contains("epoch0010/layer1"));
     assert!(desk.ufm("metrics run").refusal().contains("--series epochs"));
+    let labels = ("labels", label_bytes());
+    let layer = |name| (name, doubles(N, D, false, feature));
+    desk.file("short.npz", npz(&[labels, layer("layer0"), layer("layer1"), ("W1", doubles(D, D, false, weight))]));
+    assert!(desk.ufm("metrics short.npz").refusal().contains("W1 beside 2 layers (layer0, layer1)"));
     desk.file("run/epoch0200.npz", snapshot(200, 2));
     assert!(desk.ufm("metrics run --series epochs").refusal().contains("epoch0200 has other layers"));
 }

@@ -72,7 +72,13 @@ fn any_threads_and_shards_give_the_same_bytes() {
     // A merged sweep is a sweep: it can be resumed, and merged again.
     let again = desk.ufm("sweep g.toml --out whole --resume --json");
     assert_eq!((again.code, again.json()["computed"].as_u64()), (0, Some(0)));
+    // A merge that was killed half way, and in the middle of a line, does not stand in the way of the next.
+    std::fs::create_dir(desk.path("again.partial")).unwrap();
+    let journal = std::fs::read(desk.path("whole").join("journal")).unwrap();
+    desk.file("again.partial/journal", &journal[..journal.len() / 2]);
     assert_eq!(desk.ufm("sweep merge whole part2 --out again").code, 0);
+    assert!(!desk.path("again.partial").exists());
+    assert_eq!(desk.text("again/results.csv"), desk.text("whole/results.csv"));
     assert_eq!(whole, results(&desk, "again"));
 }
 

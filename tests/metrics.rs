@@ -458,6 +458,9 @@ fn check(data: &Data, convention: Convention) {
     let answer = |h: &[Float]| first_least(&logits(h).into_iter().map(|z| -z).collect::<Vec<_>>());
     let disagree = x.h.iter().filter(|h| answer(h) != x.nearest(h)).count();
     within("nc4", m.get("nc4"), &(real(disagree as f64) / x.h.len() as f64));
+    if !normalized {
+        counted(&m);
+    }
     let wrong = x.h.iter().zip(&x.labels).filter(|(h, l)| answer(h) != **l as usize).count();
     within("classifier_error", m.get("classifier_error"), &(real(wrong as f64) / x.h.len() as f64));
 }
@@ -710,19 +713,56 @@ fn collapse_itself() {
     }
 }
 
+/// Fractions are counts: their bound is the rounding of the quotient.
+fn counted(m: &Measured) {
+    for name in ["nc4", "ncc_error", "classifier_error"] {
+        if let Some(fraction) = m.get(name) {
+            assert!(fraction.bound < 1e-15, "{name}: {fraction:?}");
+        }
+    }
+}
+
 #[test]
-fn ties_are_admitted() {
-    // The samples of class 0 lie midway: 1e300-fold precision would not help a strict comparison.
-    let data = Data { rows: vec![-2.0, 2.0, 0.0, 4.0], labels: vec![0, 0, 1, 1], dim: 1, classifier: None };
-    let m = data.measure(Convention::Zhu);
-    let error = m.get("ncc_error").unwrap();
-    within("ncc_error", Some(error), &(real(1.0) / 2.0));
-    // h = 1 would be the tie of means 0 and 2; h = 2 is nearer to the mean 2 and h = 0 to the mean 0.
-    assert!(error.bound < 1e-15);
+fn ties_go_to_the_lowest_class() {
+    // h = 1 is midway between the means 0 and 2: of class 0 and right, of class 1 and wrong.
     let tie = Data { rows: vec![-1.0, 1.0, 1.0, 3.0], labels: vec![0, 0, 1, 1], dim: 1, classifier: None };
+    check(&tie, Convention::Zhu);
     let m = tie.measure(Convention::Zhu);
-    assert!(m.get("ncc_error").unwrap().bound >= 0.5, "two samples on the border");
-    assert!(m.warnings.iter().any(|w| w.contains("tie")));
+    within("ncc_error", m.get("ncc_error"), &(real(1.0) / 4.0));
+    counted(&m);
+    assert!(m.warnings.iter().any(|w| w.starts_with("2 comparisons") && w.contains("tied")), "{:?}", m.warnings);
+    // Thirds are no doubles: means ±1/3 of three samples each, and 0 midway, in both classes.
+    let rows = vec![-1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+    let thirds = Data { rows, labels: vec![0, 0, 0, 1, 1, 1], dim: 1, classifier: None };
+    within("ncc_error", thirds.measure(Convention::Zhu).get("ncc_error"), &(real(1.0) / 3.0));
+    counted(&thirds.measure(Convention::Zhu));
+    // Equal weights, and equal scores of different weights.
+    let classifier = Classifier { weights: vec![1.0, 0.0, 0.0, 1.0, 0.0, 1.0], bias: vec![0.0; 3] };
+    let rows = vec![3.0, 3.0, 3.0, 1.0, 0.0, 5.0, 0.0, 5.0, -4.0, 0.0, -4.0, 0.0];
+    let tied = Data { rows, labels: vec![0, 0, 1, 1, 2, 2], dim: 2, classifier: Some(classifier) };
+    check(&tied, Convention::Zhu);
+    counted(&tied.measure(Convention::Zhu));
+}
+
+/// Samples moved off a tie by amounts down to the last place: the order of exact sums, which doubles cannot see.
+#[test]
+fn near_ties_are_decided_exactly() {
+    let tiny = 2f64.powi(-60);
+    for nudge in [0.0, tiny, -tiny, 2f64.powi(-200), -2f64.powi(-200)] {
+        // The mean of class 1 is 2 + nudge/2; h = 1 is nearer to the mean 0 when nudge > 0, tied at 0.
+        let rows = vec![-1.0, 1.0, 3.0 - 2f64.powi(-40), 1.0 + 2f64.powi(-40), nudge, 4.0];
+        let data = Data { rows, labels: vec![0, 0, 1, 1, 1, 1], dim: 1, classifier: None };
+        check(&data, Convention::Zhu);
+        counted(&data.measure(Convention::Zhu));
+        // Scores x·1 against x·1 + nudge.
+        let classifier = Classifier { weights: vec![1.0, 1.0], bias: vec![0.0, nudge] };
+        let data = Data { rows: vec![1.0, 1.5, 7.0, 6.0], labels: vec![0, 0, 1, 1], dim: 1, classifier: Some(classifier) };
+        check(&data, Convention::Zhu);
+        let m = data.measure(Convention::Zhu);
+        counted(&m);
+        within("classifier_error", m.get("classifier_error"), &(real(1.0) / 2.0));
+        within("nc4", m.get("nc4"), &(real(1.0) / 2.0));
+    }
 }
 
 #[test]

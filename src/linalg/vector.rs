@@ -62,6 +62,31 @@ pub(crate) fn sum_squares_block(x: &[f64]) -> f64 {
     reduce(x, x)
 }
 
+/// `max |x_i|`, and a NaN or an infinity when there is one; 0 for no entries.
+pub(crate) fn largest(x: &[f64]) -> f64 {
+    // As integers, magnitudes are in the order of the numbers, then infinity, then NaNs.
+    let one = |x: &[f64]| {
+        vectorised(
+            #[inline(always)]
+            || x.iter().fold(0, |most, x| (x.to_bits() & (u64::MAX >> 1)).max(most)),
+        )
+    };
+    f64::from_bits(x.par_chunks(LEAST_PART).map(one).reduce(|| 0, u64::max))
+}
+
+/// `min |x_i|` over the nonzero entries; a NaN when there are none.
+pub(crate) fn smallest(x: &[f64]) -> f64 {
+    let one = |x: &[f64]| {
+        vectorised(
+            #[inline(always)]
+            // Zero, less one, is the largest.
+            || x.iter().fold(u64::MAX, |least, x| (x.to_bits() & (u64::MAX >> 1)).wrapping_sub(1).min(least)),
+        )
+    };
+    let least = x.par_chunks(LEAST_PART).map(one).reduce(|| u64::MAX, u64::min);
+    f64::from_bits(least.saturating_add(1))
+}
+
 /// `<x, y>`; the lengths agree.
 pub(crate) fn dot(x: &[f64], y: &[f64], parallel: bool) -> f64 {
     let part = part_length(x.len());

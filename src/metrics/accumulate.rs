@@ -12,8 +12,9 @@ use crate::linalg::vector::{sum_squares_block, vectorised};
 pub(crate) const BLOCK_ROWS: usize = 1024;
 /// Rows that one task centres.
 const TASK_ROWS: usize = 32;
-/// Edge of the square tiles in which the scatter matrix is updated.
+/// Edge of the tiles in which the scatter matrix is updated, and of those along its diagonal, of which half is wasted.
 const TILE: usize = 128;
+const DIAGONAL_TILE: usize = 64;
 /// Largest dimension whose d x d scatter matrix is kept (512 MiB).
 pub(crate) const MAX_SCATTER_DIM: usize = 8192;
 /// Slack for the roundings inside a bound's own evaluation.
@@ -34,7 +35,7 @@ pub(crate) struct ClassMoments {
     pub reach: f64,
 }
 
-/// A tile of the upper triangle of `Σ x xᵀ`.
+/// A tile of the lower triangle of `Σ x xᵀ`.
 #[derive(Debug, Clone)]
 struct Tile {
     row: usize,
@@ -84,19 +85,29 @@ fn tiles(dim: usize) -> Vec<Tile> {
     if dim > MAX_SCATTER_DIM {
         return vec![];
     }
-    let starts: Vec<usize> = (0..dim).step_by(TILE).collect();
-    let size = |start: usize| TILE.min(dim - start);
-    let tile = |row: usize, col: usize| {
-        let zero = Mat::zeros(size(row), size(col));
-        Tile { row, col, total: zero.clone(), block: zero }
+    // Of a square of side `side` at `corner`, those of edge `edge` on and below, or only below, the diagonal.
+    let within = |corner: usize, side: usize, edge: usize, diagonal: bool| {
+        let end = (corner + side).min(dim);
+        let starts = move || (corner..end).step_by(edge);
+        let size = move |start: usize| edge.min(end - start);
+        starts().flat_map(move |col| starts().filter(move |&row| row > col || diagonal && row == col).map(move |row| (row, col))).map(
+            move |(row, col)| {
+                let zero = Mat::zeros(size(row), size(col));
+                Tile { row, col, total: zero.clone(), block: zero }
+            },
+        )
     };
-    starts.iter().flat_map(|&row| starts.iter().filter(move |&&col| col >= row).map(move |&col| tile(row, col))).collect()
+    let diagonal = (0..dim).step_by(TILE).flat_map(|corner| within(corner, TILE, DIAGONAL_TILE, true));
+    within(0, dim, TILE, false).chain(diagonal).collect()
 }
 
-/// `left[:, rows]ᵀ right[:, cols]` of row-major matrices.
-fn tile_product(block: &mut Mat<f64>, row: usize, col: usize, left: MatRef<'_, f64>, right: MatRef<'_, f64>, accum: Accum) {
-    let (rows, cols) = block.shape();
-    matmul(block.as_mut(), accum, left.subcols(row, rows).transpose(), right.subcols(col, cols), 1.0, Par::Seq);
+impl Tile {
+    /// `block ← leftᵀ right`, this tile of it, or adds it; matrices are row-major.
+    fn multiply(&mut self, left: MatRef<'_, f64>, right: MatRef<'_, f64>, accum: Accum) {
+        let (rows, cols) = self.block.shape();
+        let left = left.subcols(self.row, rows).transpose();
+        matmul(self.block.as_mut(), accum, left, right.subcols(self.col, cols), 1.0, Par::Seq);
+    }
 }
 
 impl Accumulator {
@@ -136,13 +147,14 @@ impl Accumulator {
 
     fn update_block(&mut self, rows: &[f64], labels: &[u32], row_error: f64) {
         let d = self.dim;
-        let mut members: Vec<Vec<u32>> = vec![vec![]; self.classes];
-        for (index, &label) in labels.iter().enumerate() {
-            members[label as usize].push(index as u32);
-        }
-        for (class, members) in members.iter().enumerate() {
-            if let (0, Some(&first)) = (self.stats[class].count, members.first()) {
-                self.shifts[class * d..][..d].copy_from_slice(&rows[first as usize * d..][..d]);
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by_key(|&index| labels[index]);
+        let mut ends = vec![0; self.classes + 1];
+        labels.iter().for_each(|&label| ends[label as usize + 1] += 1);
+        (0..self.classes).for_each(|class| ends[class + 1] += ends[class]);
+        for (class, (stats, range)) in self.stats.iter().zip(ends.windows(2)).enumerate() {
+            if let (0, [first, ..]) = (stats.count, &order[range[0]..range[1]]) {
+                self.shifts[class * d..][..d].copy_from_slice(&rows[first * d..][..d]);
             }
         }
         self.centred.resize(labels.len() * d, 0.0);
@@ -170,15 +182,21 @@ impl Accumulator {
 
         let centred = &self.centred;
         let per_row = gamma(d + 4);
-        let add = |(members, (sum, stats)): (&Vec<u32>, (&mut [f64], &mut ClassMoments))| {
+        let add = |(range, (sum, stats)): (&[usize], (&mut [f64], &mut ClassMoments))| {
+            let members = &order[range[0]..range[1]];
             if members.is_empty() {
                 return;
             }
             let (mut block, mut norms) = (0.0, 0.0);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for &index in members {
+                        sum.iter_mut().zip(&centred[index * d..][..d]).for_each(|(s, x)| *s += x);
+                    }
+                },
+            );
             for &index in members {
-                let index = index as usize;
-                let x = &centred[index * d..][..d];
-                sum.iter_mut().zip(x).for_each(|(s, x)| *s += x);
                 block += squares[index];
                 let norm = (squares[index] * (1.0 + per_row) + d as f64 * TINY).sqrt() * SLACK + row_error;
                 norms += norm;
@@ -195,14 +213,14 @@ impl Accumulator {
             let rounding = gamma(d + members.len() + 4) * block + U * stats.squares + n * d as f64 * TINY;
             stats.squares_error += (rounding + inexact) * SLACK;
         };
-        members.par_iter().zip(self.sums.par_chunks_mut(d).zip(self.stats.par_iter_mut())).for_each(add);
+        ends.par_windows(2).zip(self.sums.par_chunks_mut(d).zip(self.stats.par_iter_mut())).for_each(add);
 
         if self.tiles.is_empty() {
             return;
         }
         let x = MatRef::from_row_major_slice(&self.centred[..labels.len() * d], labels.len(), d);
         self.tiles.par_iter_mut().for_each(|tile| {
-            tile_product(&mut tile.block, tile.row, tile.col, x, x, Accum::Replace);
+            tile.multiply(x, x, Accum::Replace);
             tile.total += &tile.block;
         });
         // ‖Σ|x||x|ᵀ‖_F <= Σ‖x‖², for this block and for the total that the last addition rounds.
@@ -272,8 +290,8 @@ impl Accumulator {
         let any = moves.iter().any(|x| *x != 0.0);
         self.tiles.par_iter_mut().zip(&other.tiles).for_each(|(tile, theirs)| {
             if any {
-                tile_product(&mut tile.block, tile.row, tile.col, z, e, Accum::Replace);
-                tile_product(&mut tile.block, tile.row, tile.col, e, z, Accum::Add);
+                tile.multiply(z, e, Accum::Replace);
+                tile.multiply(e, z, Accum::Add);
                 tile.total += &tile.block;
             }
             tile.total += &theirs.total;
@@ -328,7 +346,7 @@ impl Accumulator {
             let mut full = Mat::<f64>::zeros(d, d);
             let mut tiles = self.tiles;
             tiles.par_iter_mut().for_each(|tile| {
-                tile_product(&mut tile.block, tile.row, tile.col, y, y, Accum::Replace);
+                tile.multiply(y, y, Accum::Replace);
                 tile.total -= &tile.block;
             });
             for tile in &tiles {

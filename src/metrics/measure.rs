@@ -1,7 +1,5 @@
 //! All metrics of labelled features, from one pass over them, or two where NC4 needs it.
 
-use rayon::prelude::*;
-
 use super::accumulate::Accumulator;
 use super::agreement::Agreement;
 use super::bounded::{Bounded, gamma};
@@ -14,10 +12,10 @@ use super::read::{FeatureError, Features};
 use super::rows::Rows;
 use super::separation::{MAX_CLASSES, one_vs_rest};
 use super::variability::{Spectrum, condition, effective_rank, nc1, stable_rank};
-use crate::linalg::vector::{sum_squares_block, vectorised};
+use crate::linalg::vector::{self, sum_squares_block, vectorised};
 
-/// Rows read at a time, for each row's 8 d bytes: about 16 MiB a block.
-const BLOCK_BYTES: usize = 16 << 20;
+/// Rows read at a time, for each row's 8 d bytes: about 4 MiB a block, which caches hold until it is summed.
+const BLOCK_BYTES: usize = 4 << 20;
 /// Sizes of means, classifier and samples within which no product overflows, and underflow is far below every bound.
 const SMALLEST: f64 = 1e-100;
 const LARGEST: f64 = 1e100;
@@ -88,12 +86,14 @@ pub type Progress<'a> = &'a dyn Fn(u64, u64);
 /// | `nc3_cos` | mean over classes of `1 − cos(w_k, h̄_k)` |
 /// | `nc3_overlap` | mean cosine of the principal angles between span M̃ and the r leading right singular vectors of W; 1 at collapse (convention `rangamani`) |
 /// | `bias_alignment`, `bias_alignment_raw` | `‖P(W h_G + b)‖`, `‖W h_G + b‖`, h_G the centre |
-/// | `nc4` | fraction of samples on which argmax(W h + b) and the nearest class mean differ; ties go to the lowest class |
+/// | `nc4` | fraction of samples on which argmax(W h + b) and the nearest class mean differ; of classes exactly tied the lowest |
 /// | `ncc_error`, `classifier_error` | fraction whose nearest class mean, whose argmax, is not the label |
 /// | `gnc2_means`, `gnc2_w` | `min_k dist(v_k, conv{v_j : j ≠ k})`, v the directions of M̃, of W's rows (convention `gnc`) |
 ///
-/// Guarantee: `|value − exact| <= bound`, exact for the data as given (for f32 features, the f32 numbers). Same bytes for any number
-/// of threads. Memory O(Kd + d²) and a block of 16 MiB beyond the features.
+/// Guarantee: `|value − exact| <= bound`, exact for the data as given (for f32 features, the f32 numbers). The fractions `nc4`,
+/// `ncc_error` and `classifier_error` count exactly, near-ties decided in rational arithmetic by two more passes over the data, but
+/// under the convention `normalized`, whose features are irrational, and where near-ties are too many (2^22 candidate classes, 2^30
+/// products, 2^20 entries of class means): those are counted in the bound, with a warning. Same bytes for any number of threads. Memory O(Kd + d²) and blocks of 4 MiB beyond the features.
 ///
 /// # Errors
 /// [`FeatureError`] when the features cannot be read, hold a number that is not finite, a class has no samples, there are fewer
@@ -153,8 +153,8 @@ fn measure_with(
     let mut accumulator = Accumulator::new(classes, d);
     let row_error = if normalized { unit_error(d) } else { 0.0 };
     let mut largest = 0.0f64;
-    each_block(features, labels, normalized, |rows, labels, done| {
-        largest = rows.par_iter().map(|x| x.abs()).reduce(|| largest, f64::max);
+    each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
+        largest = vector::largest(rows).max(largest);
         accumulator.update_inexact(rows, labels, row_error);
         progress(done, n);
     })?;
@@ -240,10 +240,23 @@ fn measure_with(
     }
     let mut agreement = Agreement::new(&moments, &geometry_of_means.gaps, classifier.as_ref().map(|(w, b)| (w, *b)));
     if !agreement.is_decided() {
-        each_block(features, labels, normalized, |rows, labels, done| {
-            agreement.update(rows, labels, row_error);
+        let open = agreement.open_classes();
+        let concerns = |labels: &[u32]| labels.iter().any(|&label| open[label as usize]);
+        each_block(features, labels, normalized, &concerns, |rows, labels, done| {
+            agreement.update(rows, labels, done - labels.len() as u64, row_error);
             progress(n + done, 2 * n);
         })?;
+        if let Some(mut exact) = agreement.exact_means(&moments) {
+            each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
+                exact.add(rows, labels);
+                progress(2 * n + done, 4 * n);
+            })?;
+            exact.finish();
+            each_block(features, labels, normalized, &|_| true, |rows, labels, done| {
+                agreement.settle(&exact, rows, done - labels.len() as u64);
+                progress(3 * n + done, 4 * n);
+            })?;
+        }
     }
     let fractions = agreement.finish(n);
     if let Some(nc4) = fractions.nc4 {
@@ -255,6 +268,10 @@ fn measure_with(
     }
     if fractions.open > 0 {
         out.warnings.push(format!("{} samples are tied, or closer to a tie than double precision decides", fractions.open));
+    }
+    if fractions.tied > 0 {
+        out.warnings
+            .push(format!("{} comparisons of a sample with the classes are exactly tied: the lowest class is taken", fractions.tied));
     }
     let draw = |side| Portrait::new(&moments, &centred, &plain, classifier.as_ref().map(|(w, _)| w), spectrum.as_ref(), side);
     let portrait = side.map(draw);
@@ -359,10 +376,12 @@ fn each_block(
     features: &Features,
     labels: &[u32],
     normalized: bool,
+    wanted: &dyn Fn(&[u32]) -> bool,
     mut visit: impl FnMut(&[f64], &[u32], u64),
 ) -> Result<(), FeatureError> {
     let d = features.dim();
-    features.for_each_block((BLOCK_BYTES / 8 / d).clamp(1, 1 << 14), &mut |block, first| {
+    let wanted = |first: u64, count: usize| wanted(&labels[first as usize..][..count]);
+    features.for_each_wanted((BLOCK_BYTES / 8 / d).clamp(1, 1 << 14), &wanted, &mut |block, first| {
         if normalized {
             for (row, at) in block.chunks_mut(d).zip(first..) {
                 if !normalize(row) {

@@ -16,6 +16,7 @@ mod portrait;
 mod read;
 mod rows;
 mod separation;
+mod ties;
 mod variability;
 
 pub use accumulate::Accumulator;

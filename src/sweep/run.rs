@@ -196,7 +196,7 @@ pub fn run(
 ///
 /// # Errors
 /// [`SweepError`]: folders of other grids or versions, instances that are missing (and which) or whose results differ, and an output
-/// folder that is not empty.
+/// folder that is not empty. OUT appears when it is whole; a killed merge leaves OUT.partial, which the next one carries on with.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Sweep, SweepError> {
     let mut whole: Option<(Grid, String)> = None;
     let mut found: BTreeMap<usize, (Record, PathBuf)> = BTreeMap::new();
@@ -236,13 +236,31 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Sweep, SweepError> {
     }
     let records: Vec<Record> = found.into_values().map(|(record, _)| record).collect();
     let wanted = header(&grid, Shard::WHOLE);
-    let (mut journal, _) = open(&grid, &text, out, Shard::WHOLE, false, &wanted)?;
-    let path = out.join(JOURNAL);
+    if out.join(JOURNAL).exists() {
+        return Err(SweepError::Exists(out.into()));
+    }
+    if out.exists() && std::fs::read_dir(out).map_err(io(out))?.next().is_some() {
+        return Err(SweepError::Occupied(out.into()));
+    }
+    // Beside its place until it is whole; one that was killed there is carried on with.
+    let partial = out.with_file_name(format!("{}.partial", out.file_name().unwrap_or_default().to_string_lossy()));
+    let (mut journal, earlier) = open(&grid, &text, &partial, Shard::WHOLE, true, &wanted)?;
+    let path = partial.join(JOURNAL);
+    let earlier: BTreeMap<usize, Record> = earlier.into_iter().map(|record| (record.index, record)).collect();
     for record in &records {
-        journal.append(record).map_err(io(&path))?;
+        match earlier.get(&record.index) {
+            Some(other) if other.outcome != record.outcome => {
+                return Err(SweepError::Conflict { index: record.index, first: partial, second: out.into() });
+            }
+            Some(_) => {}
+            None => journal.append(record).map_err(io(&path))?,
+        }
     }
     journal.sync().map_err(io(&path))?;
-    finish(grid, Shard::WHOLE, records, 0, out)
+    let sweep = finish(grid, Shard::WHOLE, records, 0, &partial)?;
+    std::fs::rename(&partial, out).map_err(io(out))?;
+    let [csv, json, seconds] = [CSV, JSON, SECONDS].map(|name| out.join(name));
+    Ok(Sweep { csv, json, seconds, ..sweep })
 }
 
 fn header(grid: &Grid, shard: Shard) -> Header {

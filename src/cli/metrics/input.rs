@@ -78,8 +78,17 @@ impl Group {
     pub fn own_maps(&self) -> Result<Option<Vec<LayerMap>>, FeatureError> {
         let [container] = &self.containers[..] else { return Ok(None) };
         let maps: Vec<&Array> = container.arrays().iter().filter(|a| is_numbered(a.name(), "W") && a.is_float()).collect();
-        if self.entries.len() < 2 || maps.len() != self.entries.len() {
+        if self.entries.len() < 2 || maps.is_empty() {
             return Ok(None);
+        }
+        if maps.len() != self.entries.len() {
+            let names: Vec<&str> = maps.iter().map(|a| a.name()).collect();
+            return Err(FeatureError::Shape(format!(
+                "{} beside {} layers ({}): give the outgoing weights of each layer, or none",
+                names.join(", "),
+                self.entries.len(),
+                self.entries.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", ")
+            )));
         }
         maps.into_iter().map(layer_map).collect::<Result<_, _>>().map(Some)
     }

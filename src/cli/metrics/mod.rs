@@ -207,6 +207,7 @@ fn to_json(args: &Args, found: &[Found], is_series: bool) -> Value {
             if let Some(w) = w {
                 value["weights"] = json!({
                     "stable_rank": w.stable_rank, "effective_rank": w.effective_rank, "principal_cosines": w.principal_cosines,
+                    "error_bound": null,
                 });
             }
             value
@@ -240,7 +241,7 @@ fn to_text(args: &Args, rows: &[(String, Measured)], last: &Found, is_series: bo
         if let Some(w) = w {
             let least: Vec<String> = w.principal_cosines.iter().rev().take(COSINES_SHOWN).map(|c| format!("{c:.6}")).collect();
             let shown = format!(
-                "stable rank {:.3}, effective rank {:.3}, least cosines with the class means {}",
+                "stable rank {:.3}, effective rank {:.3}, least cosines with the class means {} (no error bounds)",
                 w.stable_rank,
                 w.effective_rank,
                 least.join(" ")

@@ -11,6 +11,8 @@ pub use container::{Container, natural_order};
 
 use rayon::prelude::*;
 
+use crate::linalg::vector::largest;
+
 /// Why features, labels or weights cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
@@ -79,6 +81,9 @@ enum Source {
 /// What is done with a block: its rows, and the index of its first sample.
 pub type BlockVisitor<'a> = dyn FnMut(&mut [f64], u64) -> Result<(), FeatureError> + 'a;
 
+/// Fills a block, from a first sample on.
+type Load<'a> = dyn FnMut(u64, &mut [f64]) -> Result<(), FeatureError> + 'a;
+
 /// Most bytes of a compressed array that must be held in memory.
 const MAX_INFLATED: u64 = 1 << 30;
 
@@ -144,64 +149,74 @@ impl Features {
     /// # Errors
     /// [`FeatureError`] of reading, and of entries that are not finite, with their place; the first error of `visit`.
     pub fn for_each_block(&self, rows: usize, visit: &mut BlockVisitor<'_>) -> Result<(), FeatureError> {
+        self.for_each_wanted(rows, &|_, _| true, visit)
+    }
+
+    /// [`Features::for_each_block`] of those blocks that are `wanted`, told by their first sample and their number of them.
+    pub(super) fn for_each_wanted(
+        &self,
+        rows: usize,
+        wanted: &dyn Fn(u64, usize) -> bool,
+        visit: &mut BlockVisitor<'_>,
+    ) -> Result<(), FeatureError> {
         let d = self.dim;
         let rows = rows.clamp(1, usize::try_from(self.samples).unwrap_or(usize::MAX).max(1));
         let mut buffer = vec![0.0; rows * d];
         let counts = |done: u64| ((self.samples - done).min(rows as u64)) as usize;
-        let mut done = 0;
-        match &self.source {
-            Source::Memory(all) => {
-                while done < self.samples {
-                    let count = counts(done);
+        // Blocks of a stream must be read to be passed over.
+        let streams = matches!(&self.source, Source::Rows(array) if !array.is_random_access());
+        let mut each = |load: &mut Load<'_>| {
+            let mut done = 0;
+            while done < self.samples {
+                let count = counts(done);
+                let is_wanted = wanted(done, count);
+                if is_wanted || streams {
                     let block = &mut buffer[..count * d];
-                    block.copy_from_slice(&all[done as usize * d..][..count * d]);
-                    visit(block, done)?;
-                    done += count as u64;
+                    load(done, block)?;
+                    if is_wanted {
+                        visit(block, done)?;
+                    }
                 }
-                Ok(())
+                done += count as u64;
             }
-            Source::Rows(array) => array.stream(&mut |reader| {
-                let mut done = 0;
-                while done < self.samples {
-                    let count = counts(done);
-                    let block = &mut buffer[..count * d];
-                    reader.read(done * d as u64, block)?;
-                    check_finite(array, block, |at| (done + (at / d) as u64, (at % d) as u64))?;
-                    visit(block, done)?;
-                    done += count as u64;
-                }
+            Ok(())
+        };
+        match &self.source {
+            Source::Memory(all) => each(&mut |first, block| {
+                block.copy_from_slice(&all[first as usize * d..][..block.len()]);
                 Ok(())
+            }),
+            Source::Rows(array) => array.stream(&mut |reader| {
+                each(&mut |first, block| {
+                    reader.read(first * d as u64, block)?;
+                    check_finite(array, block, |at| (first + (at / d) as u64, (at % d) as u64))
+                })
             }),
             Source::Columns(array) => {
                 let mut columns = vec![0.0; rows * d];
-                while done < self.samples {
-                    let count = counts(done);
-                    let (columns, block) = (&mut columns[..count * d], &mut buffer[..count * d]);
+                each(&mut |first, block| {
+                    let count = block.len() / d;
+                    let columns = &mut columns[..count * d];
                     let read = |(j, column): (usize, &mut [f64])| {
-                        array.read_at(j as u64 * self.samples + done, column)?;
-                        check_finite(array, column, |at| (done + at as u64, j as u64))
+                        array.read_at(j as u64 * self.samples + first, column)?;
+                        check_finite(array, column, |at| (first + at as u64, j as u64))
                     };
                     columns.par_chunks_mut(count).enumerate().try_for_each(read)?;
                     block.par_chunks_mut(d).enumerate().for_each(|(i, row)| {
                         row.iter_mut().enumerate().for_each(|(j, x)| *x = columns[j * count + i]);
                     });
-                    visit(block, done)?;
-                    done += count as u64;
-                }
-                Ok(())
+                    Ok(())
+                })
             }
         }
     }
 }
 
 fn check_finite(array: &Array, values: &[f64], place: impl Fn(usize) -> (u64, u64)) -> Result<(), FeatureError> {
-    // A product with zero is NaN exactly for what is not finite.
-    let clean = values.par_chunks(1 << 14).all(|part| part.iter().map(|x| x * 0.0).sum::<f64>() == 0.0);
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(at) if !clean => {
-            let (sample, coordinate) = place(at);
-            Err(array.error(format!("sample {sample}, coordinate {coordinate} is {}; entries must be finite", values[at])))
-        }
-        _ => Ok(()),
+    if largest(values).is_finite() {
+        return Ok(());
     }
+    let at = values.iter().position(|x| !x.is_finite()).unwrap_or(0);
+    let (sample, coordinate) = place(at);
+    Err(array.error(format!("sample {sample}, coordinate {coordinate} is {}; entries must be finite", values[at])))
 }
