@@ -45,7 +45,7 @@ impl Writer {
                 let sign = if *m < 0 { "-" } else { "" };
                 let separator = if j == 0 { "" } else { " " };
                 let _ = match m.to_i64() {
-                    Some(m) => write!(line, "{separator}{sign}{:x}", m.unsigned_abs() >> zeros),
+                    Some(m) => write!(line, "{separator}{sign}{:x}", m.unsigned_abs().checked_shr(zeros).unwrap_or(0)),
                     None => write!(line, "{separator}{:x}", Integer::from(m >> zeros)),
                 };
             }

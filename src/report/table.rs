@@ -166,10 +166,7 @@ pub fn certificate_rows(table: &mut Table, value: &Value) {
         }
     }
     if value["tight"] == false {
-        table.row(
-            "  bound",
-            "holds, but need not be tight: the dimension is too small for the theory, or the focal loss has no proof for this bias",
-        );
+        table.row("  bound", "holds, but need not be tight: the dimension is too small for the theory, or its proof leaves out this bias");
     }
     for (name, bound) in value["collapse"].as_object().into_iter().flatten() {
         table.row(&format!("  {} <=", name.replace('_', " ")), &text(bound));

@@ -277,9 +277,13 @@ impl Outcome {
             // Where the minimiser was stopped, that is what is to say.
             Verdict::NotCritical if !self.converged() => (SweepStatus::Undecided, None),
             Verdict::StrictSaddle | Verdict::NotCritical => (SweepStatus::Refuted, Some(format!("the point is {}", c.verdict.name()))),
-            Verdict::NearMinimum if !c.tight => {
-                (SweepStatus::Undecided, Some("the lower bound need not be tight: the dimension is too small for the theory".into()))
-            }
+            Verdict::NearMinimum if !c.tight => (
+                SweepStatus::Undecided,
+                Some(
+                    "the lower bound need not be tight: the dimension is too small for the theory, or its proof leaves out this bias"
+                        .into(),
+                ),
+            ),
             Verdict::NearMinimum => (SweepStatus::Undecided, Some("critical, but the certified gap is above gap_tol".into())),
             Verdict::Undecided(why) => (SweepStatus::Undecided, Some(why.clone())),
         }
