@@ -97,7 +97,7 @@ struct Contrastive {
 
 /// A number on the grid of 2^-bits, rounded down.
 fn floor(x: &Rational, bits: u32) -> Rational {
-    Rational::from((x.clone() << bits).floor()) >> bits
+    (x.clone() << bits).floor() >> bits
 }
 
 fn power_of_two(exp: i32) -> Rational {
@@ -116,7 +116,7 @@ fn contrastive(problem: &Problem, precision: u32, given: Option<&Dyadic>) -> Opt
     let kappa_squared = Rational::from(lambda_w * lambda_h) * Rational::from(n);
     let at_zero = margin.slope(&Ball::zero(width));
     let flat = at_zero.lower_rational()? - Rational::from(2 * &error);
-    let mut slope = Rational::from(&others * sqrt_rational(&kappa_squared, width).lower_rational()?);
+    let mut slope = &others * sqrt_rational(&kappa_squared, width).lower_rational()?;
     let tight = !biased || slope <= 1 || flat < 1;
     if biased {
         slope = slope.min(one.clone());

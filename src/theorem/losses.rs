@@ -62,7 +62,7 @@ fn shared(i: &Instance) -> Outcome {
 /// The largest −t (K I − J) with t at most the matrix's entries off the diagonal: their average has no larger norm.
 fn multiple(dual: &Dyadic) -> Dyadic {
     let k = dual.rows;
-    let off = |i: &usize| i % (k + 1) != 0;
+    let off = |i: &usize| !i.is_multiple_of(k + 1);
     let t = (0..k * k).filter(off).map(|i| &dual.m[i]).min().cloned().unwrap_or_default();
     let diagonal = -Integer::from(&t * (k as u64 - 1));
     Dyadic { m: (0..k * k).map(|i| if off(&i) { &t } else { &diagonal }.clone()).collect(), ..*dual }
