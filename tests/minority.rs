@@ -2,7 +2,6 @@
 
 use ufm::certify::{CertifyOptions, MinimiserDistance, minimiser_distances};
 use ufm::problem::{Point, Problem};
-use ufm::scalar::Rational;
 use ufm::solve::{Method, SolveOptions, minimise_lowest};
 
 fn problem(loss: &str, bias: &str, counts: &[usize], lambda: &str) -> Problem {
