@@ -332,3 +332,17 @@ fn the_closed_forms_alone() {
     }
     assert!(desk.text("s.html").contains("no numerical minimisers to measure"));
 }
+
+#[test]
+fn deep_relu_models_say_why_they_are_undecided() {
+    let desk = Desk::new();
+    desk.file("g.toml", "model = 'deep-relu'\nloss = 'mse'\ndepth = [2, 3]\nclasses = 3\nper_class = 2\ndim = 'K'\nlambda = '0.05'\n");
+    let run = desk.ufm("sweep g.toml --out s --report s.html");
+    assert_eq!(run.code, 1, "{}", run.out);
+    for text in [run.out, desk.text("s/results.csv"), desk.text("s.html")] {
+        assert!(
+            text.contains("equal nuclear norms before and after the ReLU") && text.contains("as deep-linear the problem is the same"),
+            "{text}"
+        );
+    }
+}

@@ -164,3 +164,56 @@ fn contrast_is_enough_in_light_and_dark() {
         }
     }
 }
+
+fn plotted(x: Axis, y: Axis, series: Vec<Series>) -> String {
+    let mut page = Page::new("t", "l");
+    page.plot(&Plot { title: "p".into(), x, y, series });
+    page.render()
+}
+
+/// Texts at ticks, each with its x.
+fn ticks(page: &str) -> Vec<(f64, String)> {
+    let tick = |part: &str| {
+        let (x, rest) = part.strip_prefix(" x=\"")?.split_once('"')?;
+        Some((x.parse().ok()?, rest.split_once('>')?.1.split_once('<')?.0.to_owned()))
+    };
+    page.split("<text class=\"tick\"").skip(1).map(|part| tick(part).unwrap()).collect()
+}
+
+#[test]
+fn axes_end_near_their_values() {
+    let page = plotted(Axis::log("epoch + 1"), Axis::linear("y"), vec![Series::line("run", vec![(1.0, 0.5), (1001.0, 0.25)])]);
+    let texts: Vec<String> = ticks(&page).into_iter().map(|t| t.1).collect();
+    assert_eq!(&texts[..4], ["1", "10", "100", "1000"], "no decade without values");
+}
+
+#[test]
+fn whole_values_have_whole_ticks() {
+    let measured = Series::points("measured", vec![(2.0, 0.5), (3.0, 0.25)]);
+    let theory = Series::theory("theory", vec![(2.0, 0.5), (2.5, 0.3), (3.0, 0.25)]);
+    let page = plotted(Axis::linear("factors"), Axis::log("y"), vec![measured, theory]);
+    let texts: Vec<String> = ticks(&page).into_iter().map(|t| t.1).collect();
+    assert_eq!(&texts[..2], ["2", "3"]);
+    assert!(!texts.contains(&"2.5".to_owned()));
+}
+
+#[test]
+fn numbers_at_ticks_stay_within_the_drawing() {
+    let page = plotted(Axis::linear("step"), Axis::linear("y"), vec![Series::line("run", vec![(0.0, 2.5e-4), (100_000.0, 0.0)])]);
+    let (wide, ends) = (12.0, ["100000", "2.000e-4"]);
+    for (x, text) in ticks(&page).into_iter().filter(|t| ends.contains(&t.1.as_str())) {
+        let breadth = wide * text.len() as f64;
+        let (from, to) = if text == "100000" { (x - breadth / 2.0, x + breadth / 2.0) } else { (x - breadth, x) };
+        assert!(from >= 0.0 && to <= 600.0, "{text} from {from} to {to}");
+    }
+    assert!(ends.iter().all(|end| page.contains(&format!(">{end}</text>"))), "{page}");
+}
+
+#[test]
+fn long_curves_keep_the_marks_of_the_legend() {
+    let curve = |y: f64| (0..500).map(|i| (f64::from(i), y)).collect();
+    let page = plotted(Axis::linear("x"), Axis::linear("y"), vec![Series::line("a", curve(1.0)), Series::line("b", curve(1.0))]);
+    for mark in ["<circle", "width=\"6.4\""] {
+        assert_eq!(page.matches(mark).count(), 11, "ten and the legend's of {mark}");
+    }
+}

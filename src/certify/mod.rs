@@ -313,7 +313,16 @@ fn tight(problem: &Problem) -> bool {
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
-        PlainError::Model => CertifyError::Unsupported("model (certificates cover the plain, multi-label, sphere and deep linear models)"),
+        PlainError::Model => CertifyError::Unsupported(match &problem.model {
+            Model::DeepRelu { lambdas } if lambdas.len() == 2 => {
+                "model (two factors have no ReLU between them: as deep-linear the problem is the same, and certified)"
+            }
+            Model::DeepRelu { .. } => {
+                "model (no lower bound of deep ReLU models is proved: the theory's assumes that minimisers have equal nuclear norms before and \
+                 after the ReLU; ufm hunt certifies points below the collapsed value)"
+            }
+            _ => "model (certificates cover the plain, multi-label, sphere and deep linear models)",
+        }),
         PlainError::Loss => CertifyError::Unsupported("loss (certificates cover mse, ce, label-smoothing and pick-all-labels)"),
         PlainError::Spec(e) => CertifyError::Spec(e),
     })

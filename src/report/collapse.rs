@@ -139,10 +139,7 @@ fn summary(page: &mut Page, series: &[(String, Measured)], kind: SeriesKind<'_>,
         sentences.extend(change(format!("Over training, from {first_epoch} to {last_epoch}, at {layer}"), before, last));
     }
     if series.len() > 1 {
-        let at = history
-            .last()
-            .filter(|_| history.len() > 1)
-            .map_or_else(String::new, |(epoch, _)| format!("At {epoch}, from layer to layer, "));
+        let at = history.last().filter(|_| history.len() > 1).map_or_else(String::new, |(epoch, _)| format!("At {epoch}, "));
         let from = if at.is_empty() { "From " } else { "from " };
         sentences.extend(change(format!("{at}{from}{first_name} to {last_name}"), first, last));
     } else if let Some(nc1) = value(last, "nc1") {
@@ -166,7 +163,7 @@ fn summary(page: &mut Page, series: &[(String, Measured)], kind: SeriesKind<'_>,
             series.len()
         ));
     }
-    page.paragraph(&sentences.join(" "));
+    sentences.iter().for_each(|sentence| page.paragraph(sentence));
     let mut warnings: Vec<String> = vec![];
     for (name, m) in series {
         for warning in &m.warnings {
@@ -212,7 +209,10 @@ fn over_training(page: &mut Page, history: &[Epoch<'_>]) {
         };
         let series: Vec<Series> = history[0].1.iter().enumerate().map(curve).collect();
         if series.iter().any(|s| !s.points.is_empty()) {
-            let y = if log { Axis::log(metric) } else { Axis::linear(metric) };
+            let mut y = if log { Axis::log(metric) } else { Axis::linear(metric) };
+            if let ("effective_rank_means", Some((_, m))) = (metric, history[0].1.first()) {
+                y = y.marker((m.classes - 1) as f64, "K \u{2212} 1");
+            }
             page.plot(&Plot { title: title.into(), x: x.clone(), y, series });
         }
     }

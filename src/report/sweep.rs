@@ -9,6 +9,8 @@ use crate::sweep::{Diagram, Phase, Record, Sweep, SweepStatus, describe, diagram
 /// Instances that a terminal or page lists; the table of results has all.
 const LISTED: usize = 20;
 const LISTED_ON_PAGE: usize = 200;
+/// Different reasons of a status that a page lists.
+const REASONS: usize = 4;
 /// Points drawn in one diagram: beyond this they are thinned evenly, those that disagree kept.
 const DRAWN: usize = 4_000;
 
@@ -83,7 +85,7 @@ pub fn sweep_page(sweep: &Sweep) -> Page {
     let (differ, compared) = sweep.disagreements();
     let shard = if sweep.shard.of == 1 { String::new() } else { format!(" of shard {}", sweep.shard.name()) };
     let lead = format!(
-        "{} instances{shard}, each solved and certified: {}. In {differ} of {compared} the modes alive at the minimiser are not those of the theory.",
+        "{} instances{shard}, each solved and submitted to certification: {}. In {differ} of {compared} the modes alive at the minimiser are not those of the theory.",
         sweep.records.len(),
         statuses(sweep)
     );
@@ -117,7 +119,14 @@ pub fn sweep_page(sweep: &Sweep) -> Page {
             SweepStatus::Failed => "nothing could be computed",
         };
         let verdict = Cell::Verdict(status.name().into(), status == SweepStatus::Holds);
-        (n > 0).then(|| vec![verdict, Cell::Number(n.to_string()), Cell::Text(meaning.into())])
+        let mut reasons: Vec<&str> =
+            sweep.records.iter().filter(|r| r.outcome.status == status).filter_map(|r| r.outcome.reason.as_deref()).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        let more = if reasons.len() > REASONS { "; ..." } else { "" };
+        let reasons = reasons[..reasons.len().min(REASONS)].join("; ");
+        let meaning = if reasons.is_empty() { meaning.to_owned() } else { format!("{meaning}: {reasons}{more}") };
+        (n > 0).then(|| vec![verdict, Cell::Number(n.to_string()), Cell::Text(meaning)])
     };
     let rows: Vec<Vec<Cell>> = SweepStatus::ALL.into_iter().filter_map(row).collect();
     page.table("Instances by status", &["status", "instances", "meaning"], &rows);
@@ -138,15 +147,15 @@ pub fn sweep_page(sweep: &Sweep) -> Page {
         page.table(&caption, &["index", "status", "instance", "gap", "reason"], &rows);
     }
     page.section("Accuracy");
-    let worst = |pick: fn(&Record) -> Option<&String>| {
+    let worst = |what: &str, pick: fn(&Record) -> Option<&String>| {
         let values = sweep.records.iter().filter_map(|r| pick(r)?.parse::<f64>().ok());
-        values.reduce(f64::max).map_or_else(|| "none".into(), three_digits)
+        let largest = values.reduce(f64::max).map(|x| format!("The largest certified {what} is {}.", three_digits(x)));
+        largest.unwrap_or_else(|| format!("No {what} was certified."))
     };
     page.paragraph(&format!(
-        "The largest certified gap to the global minimum is {}, the largest certified gradient norm {}. Bounds and values of every instance \
-         are in results.csv.",
-        worst(|r| r.outcome.gap.as_ref()),
-        worst(|r| r.outcome.gradient_norm.as_ref())
+        "{} {} Bounds and values of every instance are in results.csv.",
+        worst("gap to the global minimum", |r| r.outcome.gap.as_ref()),
+        worst("gradient norm", |r| r.outcome.gradient_norm.as_ref())
     ));
     page
 }
@@ -163,8 +172,10 @@ fn verdict(diagram: &Diagram) -> String {
             format!("Measurement and theory disagree at {differ} of {compared} points: instances {}{more}.", which.join(", "))
         }
     };
-    if unsettled > 0 {
-        text.push_str(&format!(" {unsettled} minimisers did not converge."));
+    match unsettled {
+        0 => {}
+        1 => text.push_str(" One minimiser did not converge."),
+        _ => text.push_str(&format!(" {unsettled} minimisers did not converge.")),
     }
     text
 }

@@ -242,8 +242,12 @@ impl Outcome {
         (self.status, self.reason) = match status {
             SweepStatus::Holds if disagrees => (SweepStatus::Disagrees, Some("theory has other modes alive than were measured".into())),
             SweepStatus::Holds | SweepStatus::Undecided if !self.converged() => {
-                let why = format!("the minimiser ended as {}", self.solver.as_deref().unwrap_or("unknown"));
-                (SweepStatus::NotConverged, Some(why))
+                let why = if self.solver.as_deref() == Some(Status::Budget.name()) {
+                    "the minimiser ran out of its budget"
+                } else {
+                    "the minimiser stalled before it converged"
+                };
+                (SweepStatus::NotConverged, Some(why.into()))
             }
             other => (other, reason),
         };

@@ -32,6 +32,9 @@ const LARGEST: f64 = 1e300;
 const NAME_CHARS: usize = 20;
 /// Decades up to which a logarithmic axis has ticks between them.
 const FEW_DECADES: f64 = 2.0;
+/// Part of the values' spread that an axis may reach beyond them, when enough ticks remain.
+const MARGIN: f64 = 0.05;
+const FEWEST_TICKS: usize = 3;
 /// Most names written along an axis.
 const MAX_NAMES: usize = 20;
 
@@ -67,8 +70,8 @@ impl Axis {
         name.cloned().unwrap_or_else(|| number(value))
     }
 
-    /// Ends of the axis and its ticks; markers are kept in sight.
-    pub(super) fn ticks(&self, places: impl Iterator<Item = f64>) -> Ticks {
+    /// Ends of the axis and its ticks; markers are kept in sight. Where values are `whole`, so are the ticks of a linear axis.
+    pub(super) fn ticks(&self, places: impl Iterator<Item = f64>, whole: bool) -> Ticks {
         if !self.names.is_empty() {
             return self.name_ticks();
         }
@@ -83,7 +86,7 @@ impl Axis {
         } else if spread > 0.0 {
             let power = 10f64.powf((spread / 5.0).log10().floor());
             let steps = [1.0, 2.0, 5.0, 10.0].map(|s| s * power);
-            steps.into_iter().find(|s| spread / s <= 6.0).unwrap_or(steps[3]).max(f64::MIN_POSITIVE)
+            steps.into_iter().find(|s| spread / s <= 6.0).unwrap_or(steps[3]).max(if whole { 1.0 } else { f64::MIN_POSITIVE })
         } else {
             least.abs().max(1.0)
         };
@@ -92,7 +95,7 @@ impl Axis {
         for i in 0..=(last - first) as usize {
             let place = (first + i as f64) * step;
             places.push(place);
-            if self.log && last - first <= FEW_DECADES && step == 1.0 && first + (i as f64) < last {
+            if self.log && spread <= FEW_DECADES && step == 1.0 && first + (i as f64) < last {
                 places.extend([2.0, 5.0].map(|part: f64| place + part.log10()));
             }
         }
@@ -100,7 +103,17 @@ impl Axis {
         let from = places.iter().rposition(|&p| p <= least).unwrap_or(0).min(places.len() - 2);
         let to = places.iter().position(|&p| p >= largest).unwrap_or(places.len() - 1).max(from + 1);
         let places = &places[from..=to];
-        Ticks { first: places[0], last: places[places.len() - 1], ticks: places.iter().map(|&p| self.tick(p)).collect() }
+        let (mut first, mut last) = (places[0], places[places.len() - 1]);
+        // A tick far beyond the values would leave the drawing empty up to it.
+        let margin = MARGIN * spread;
+        let near = |p: &&f64| (least - margin..=largest + margin).contains(*p);
+        let mut ticks: Vec<Tick> = places.iter().filter(near).map(|&p| self.tick(p)).collect();
+        if ticks.len() >= FEWEST_TICKS {
+            (first, last) = (first.max(least - margin), last.min(largest + margin));
+        } else {
+            ticks = places.iter().map(|&p| self.tick(p)).collect();
+        }
+        Ticks { first, last, ticks }
     }
 
     fn tick(&self, place: f64) -> Tick {

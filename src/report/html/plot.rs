@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::axis::Tick;
 use super::{Axis, Cell, escape, number};
 
 /// How a series is drawn.
@@ -66,12 +67,16 @@ const TOP: f64 = 40.0;
 const LINE: f64 = 26.0;
 /// Breadth of a character of the larger type.
 const CHARACTER: f64 = 10.0;
+/// Breadth of a digit of the larger type, and the room between a number and its axis.
+const DIGIT: f64 = 12.0;
+const GAP: f64 = 6.0;
 /// Slope of names too long to stand side by side, in degrees, its sine and cosine.
 const TILT: (f64, f64, f64) = (35.0, 0.58, 0.82);
 /// Colours of the page's style.
 const COLOURS: usize = 6;
-/// Beyond this many points marks would hide the line.
-const MARKED: usize = 60;
+/// Beyond this many points marks on all would hide the line; this many have one then.
+const MARKED: usize = 30;
+const MARKS: usize = 10;
 const DASHES: [&str; 3] = ["", "7 4", "2 4"];
 
 impl Plot {
@@ -79,15 +84,22 @@ impl Plot {
         let places = |axis: &Axis, pick: fn(&(f64, f64)) -> f64| -> Vec<f64> {
             self.series.iter().flat_map(|s| &s.points).filter_map(|p| axis.place(pick(p))).collect()
         };
-        let x_axis = self.x.ticks(places(&self.x, |p| p.0).into_iter());
-        let y_axis = self.y.ticks(places(&self.y, |p| p.1).into_iter());
-        let right = WIDTH - RIGHT;
+        let whole = |pick: fn(&(f64, f64)) -> f64| {
+            self.series.iter().filter(|s| s.mark != Mark::Theory).flat_map(|s| &s.points).all(|p| pick(p).fract() == 0.0)
+        };
+        let x_axis = self.x.ticks(places(&self.x, |p| p.0).into_iter(), whole(|p| p.0));
+        let y_axis = self.y.ticks(places(&self.y, |p| p.1).into_iter(), whole(|p| p.1));
+        let breadth = |tick: &Tick| tick.text.chars().count() as f64 * DIGIT;
+        // A number at the very end of the axis reaches half its breadth beyond.
+        let at_end = x_axis.ticks.last().filter(|t| t.place >= x_axis.last).map_or(0.0, |t| breadth(t) / 2.0);
+        let right = WIDTH - RIGHT.max(at_end);
+        let left = y_axis.ticks.iter().map(|t| breadth(t) + GAP).fold(LEFT, f64::max);
         let to_y = |place: f64| FLOOR - (place - y_axis.first) / (y_axis.last - y_axis.first) * (FLOOR - TOP);
         let longest = x_axis.ticks.iter().map(|t| t.text.chars().count()).max().unwrap_or(0) as f64 * CHARACTER;
-        let slot = (right - LEFT) / x_axis.ticks.len().max(1) as f64;
+        let slot = (right - left) / x_axis.ticks.len().max(1) as f64;
         let tilted = longest > slot;
         // Tilted names reach to the left of the first.
-        let left = if tilted { LEFT.max(longest * TILT.2 - slot / 2.0) } else { LEFT };
+        let left = if tilted { left.max(longest * TILT.2 - slot / 2.0) } else { left };
         let to_x = |place: f64| left + (place - x_axis.first) / (x_axis.last - x_axis.first) * (right - left);
         let below = if tilted { longest * TILT.1 + LINE } else { LINE };
         let height = FLOOR + below + if self.x.label.is_empty() { 4.0 } else { LINE };
@@ -108,7 +120,7 @@ impl Plot {
         for tick in &y_axis.ticks {
             let y = to_y(tick.place);
             let _ = write!(svg, "<line class=\"grid\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
-            let (x, y) = (left - 6.0, y + 5.0);
+            let (x, y) = (left - GAP, y + 5.0);
             let _ = writeln!(svg, "<text class=\"tick\" x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", escape(&tick.text));
         }
         let _ = writeln!(
@@ -129,12 +141,18 @@ impl Plot {
             let Some(x) = self.x.place(*at).map(to_x) else { continue };
             let (anchor, text_x) = if x > middle { ("end", x - 6.0) } else { ("start", x + 6.0) };
             let _ = write!(svg, "<line class=\"marker\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{FLOOR}\"/>");
-            let _ = writeln!(svg, "<text x=\"{text_x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", TOP + 18.0, escape(text));
+            let _ = writeln!(svg, "<text x=\"{text_x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", TOP - 6.0, escape(text));
         }
         for (at, text) in &self.y.markers {
             let Some(y) = self.y.place(*at).map(to_y) else { continue };
             let _ = write!(svg, "<line class=\"marker\" x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
-            let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", right - 6.0, y - 6.0, escape(text));
+            let _ = writeln!(
+                svg,
+                "<text class=\"over\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                right - 6.0,
+                y - 6.0,
+                escape(text)
+            );
         }
         svg.push_str("</svg>\n");
         svg
@@ -147,7 +165,9 @@ impl Plot {
         for (i, series) in self.series.iter().enumerate().filter(|(_, s)| !s.points.is_empty()) {
             text.push_str("<li><svg viewBox=\"0 0 36 12\" aria-hidden=\"true\">");
             let style = Style::new(i, series.mark);
-            style.line(&mut text, &[(0.0, 6.0), (36.0, 6.0)]);
+            if series.points.len() > 1 {
+                style.line(&mut text, &[(0.0, 6.0), (36.0, 6.0)]);
+            }
             style.marks(&mut text, &[(18.0, 6.0)]);
             let _ = writeln!(text, "</svg>{}</li>", escape(&series.name));
         }
@@ -211,6 +231,11 @@ impl Style {
         self.line(svg, at);
         if self.mark != Mark::Line || at.len() <= MARKED {
             self.marks(svg, at);
+        } else {
+            // Curves that meet have their marks at different places.
+            let stride = at.len().div_ceil(MARKS);
+            let some: Vec<(f64, f64)> = at.iter().copied().skip(self.index % 4 * stride / 4).step_by(stride).collect();
+            self.marks(svg, &some);
         }
     }
 
