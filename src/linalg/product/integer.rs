@@ -1,6 +1,6 @@
 //! Exact products of integer matrices.
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 use rug::{Integer, integer::Order, ops::NegAssign};
 
@@ -79,7 +79,12 @@ pub(crate) fn integer_columns(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, pa
     };
     match (slices, residues) {
         (Some(plan), _) if by_slices <= by_residues && by_slices < schoolbook => {
-            plan.run(&x, &y, parallel, finish).into_iter().flatten().collect()
+            let mut out = vec![Integer::new(); m * n];
+            let column_major = MatMut::from_column_major_slice_mut(&mut out, m, n);
+            let units = &mut vec![(); m * n];
+            let units = MatMut::from_column_major_slice_mut(units, m, n);
+            plan.run(&x, &y, parallel, (column_major, units), |i, j, limbs, negative, low| (finish(i, j, limbs, negative, low), ()));
+            out
         }
         (_, Some(plan)) if by_residues < schoolbook => plan.run(&x, &y, parallel, finish).into_iter().flatten().collect(),
         _ => {

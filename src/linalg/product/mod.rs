@@ -99,7 +99,7 @@ impl ProductOptions {
 ///
 /// Memory besides operands, result and three doubles an entry: modulo h primes, 384 MiB for rows of A and 64 MiB for columns of B and of
 /// the product, but at least one row (8 k h bytes) and 16 columns; h is near 2 (prec + 10) / 23. With digit slices of 22 bits or so, one
-/// double for every digit of A, and the same 64 MiB.
+/// double for every digit of B, and 17 MiB a thread, but at least one row of A (a double for every digit) and 16 columns of the product.
 ///
 /// ```
 /// use faer::Mat;
@@ -127,7 +127,7 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     let parallel = parallel && m as f64 * k as f64 * n as f64 * f64::from(prec) >= LEAST_SHARED;
     let (ea, eb) = (Heads::new(a, parallel), Heads::new(b, parallel));
-    let scaling = Scaling::new(&ea, &eb, k);
+    let scaling = Scaling::new(&ea, &eb, k, parallel);
     let direct = Direct::new(a, b, (&ea, &eb), prec);
     let gaps = match (accuracy, scheme) {
         (_, Some(Scheme::Direct)) | (Accuracy::Normwise, _) => None,
@@ -185,7 +185,12 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
             match kind {
                 Kind::Slices(plan) => {
                     let bound = bound.plus(plan.dropped);
-                    plan.run(&x, &y, parallel, |i, j, limbs, negative, low| from_limbs(i, j, limbs, negative, low, bound, guard, unit))
+                    let (mut mid, mut rad) =
+                        join(parallel, || Mat::from_fn(m, n, |_, _| Midpoint::default()), || Mat::from_fn(m, n, |_, _| Radius::INFINITE));
+                    plan.run(&x, &y, parallel, (mid.as_mut(), rad.as_mut()), |i, j, limbs, negative, low| {
+                        from_limbs(i, j, limbs, negative, low, bound, guard, unit)
+                    });
+                    return Enclosed { mid, rad };
                 }
                 Kind::Residues(plan) => {
                     let bound = bound.plus(plan.dropped);
@@ -298,15 +303,20 @@ fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync +
     }
 }
 
+/// Both results, on two threads if `parallel`.
+fn join<X: Send, Y: Send>(parallel: bool, x: impl FnOnce() -> X + Send, y: impl FnOnce() -> Y + Send) -> (X, Y) {
+    if parallel { rayon::join(x, y) } else { (x(), y()) }
+}
+
 fn contiguous(column: ColMut<'_, f64>) -> &mut [f64] {
     column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
 }
 
-/// Row blocks of [`CHUNK`] rows.
-fn chunks(mut mat: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
+/// Blocks of `height` rows.
+fn chunks<T>(mut mat: MatMut<'_, T>, height: usize) -> Vec<MatMut<'_, T>> {
     let mut out = vec![];
-    while mat.nrows() > CHUNK {
-        let (head, tail) = mat.split_at_row_mut(CHUNK);
+    while mat.nrows() > height {
+        let (head, tail) = mat.split_at_row_mut(height);
         out.push(head);
         mat = tail;
     }

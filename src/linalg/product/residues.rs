@@ -144,7 +144,7 @@ impl Plan {
         let mut out = Mat::zeros(height * width, self.primes.len());
         each(
             parallel,
-            chunks(out.as_mut()).into_iter().enumerate().collect(),
+            chunks(out.as_mut(), CHUNK).into_iter().enumerate().collect(),
             || vec![0.0; CHUNK * count],
             |buffer, (c, mut out)| {
                 let buffer = &mut buffer[..out.nrows() * count];

@@ -3,7 +3,7 @@
 use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
 use rug::Float;
 
-use super::{AsFloat, Grid, each, entry::Limbs};
+use super::{AsFloat, Grid, each, entry::Limbs, join};
 
 /// Exponent of a zero.
 const ZERO: i32 = i32::MIN;
@@ -124,30 +124,40 @@ impl Scaling {
     /// The error of entry (i, j) is a constant times 2^(row_i + col_j), so the scaling with the lesser sum of these is kept. To balance,
     /// with A_t, B_t the largest exponents along the inner index t relative to the unbalanced scales, inner_t = ⌊(B_t − A_t) / 2⌋
     /// gives both sides the largest exponent (A_t + B_t)/2.
-    pub fn new(a: &Heads, b: &Heads, inner: usize) -> Self {
+    pub fn new(a: &Heads, b: &Heads, inner: usize, parallel: bool) -> Self {
         let (m, n) = (a.bad_row.len(), b.bad_col.len());
-        let (row, col) = maxima(a, b, &vec![0; inner]);
+        let (row, col) = maxima(a, b, &vec![0; inner], parallel);
         let (mut top_a, mut top_b) = (vec![i64::MIN; inner], vec![i64::MIN; inner]);
-        a.for_each(|i, t, e, _| top_a[t] = top_a[t].max(e - row[i]));
-        b.for_each(|t, j, e, _| top_b[t] = top_b[t].max(e - col[j]));
+        join(
+            parallel,
+            || a.for_each(|i, t, e, _| top_a[t] = top_a[t].max(e - row[i])),
+            || b.for_each(|t, j, e, _| top_b[t] = top_b[t].max(e - col[j])),
+        );
         let balanced: Vec<i64> =
             top_a.iter().zip(&top_b).map(|(&a, &b)| if a == i64::MIN || b == i64::MIN { 0 } else { (b - a).div_euclid(2) }).collect();
         let total = |row: &[i64], col: &[i64]| n as i64 * row.iter().sum::<i64>() + m as i64 * col.iter().sum::<i64>();
-        let unbalanced = balanced.iter().any(|&s| s != 0).then(|| maxima(a, b, &balanced));
+        let unbalanced = balanced.iter().any(|&s| s != 0).then(|| maxima(a, b, &balanced, parallel));
         let (row, inner, col) = match unbalanced {
             Some((row_b, col_b)) if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (m * n) as i64 => (row_b, balanced, col_b),
             _ => (row, vec![0; inner], col),
         };
         let (mut exact_a, mut exact_b) = (0, 0);
         let (mut zero_row, mut zero_col) = (vec![true; m], vec![true; n]);
-        a.for_each(|i, t, e, bits| {
-            zero_row[i] = false;
-            exact_a = exact_a.max(row[i] - e - inner[t] + bits);
-        });
-        b.for_each(|t, j, e, bits| {
-            zero_col[j] = false;
-            exact_b = exact_b.max(col[j] - e + inner[t] + bits);
-        });
+        join(
+            parallel,
+            || {
+                a.for_each(|i, t, e, bits| {
+                    zero_row[i] = false;
+                    exact_a = exact_a.max(row[i] - e - inner[t] + bits);
+                })
+            },
+            || {
+                b.for_each(|t, j, e, bits| {
+                    zero_col[j] = false;
+                    exact_b = exact_b.max(col[j] - e + inner[t] + bits);
+                })
+            },
+        );
         Scaling { zero_row, zero_col, row, inner, col, exact_a: exact_a as u64, exact_b: exact_b as u64 }
     }
 
@@ -166,8 +176,9 @@ impl Scaling {
     /// One product of doubles truncated from |a'| and |b'|. Rounding raises a sum by a factor below (1 + 2^−52)^k and underflow by at
     /// most k 2^−1074, so a computed sum s >= 2^−960 is less than twice the exact one for k < 2^50.
     pub fn gaps(&self, a: &Heads, b: &Heads, parallel: bool) -> Vec<Option<i64>> {
-        let x = a.doubles(|i| -self.row[i], |t| self.inner[t]);
-        let y = b.doubles(|t| -self.inner[t], |j| -self.col[j]);
+        let x = || a.doubles(|i| -self.row[i], |t| self.inner[t]);
+        let y = || b.doubles(|t| -self.inner[t], |j| -self.col[j]);
+        let (x, y) = join(parallel, x, y);
         let mut sums = Mat::<f64>::zeros(x.nrows(), y.ncols());
         let par = if parallel { Par::rayon(0) } else { Par::Seq };
         matmul(sums.as_mut(), Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
@@ -177,10 +188,13 @@ impl Scaling {
 }
 
 /// Row maxima of exp(a_it) + inner_t and column maxima of exp(b_tj) − inner_t; 0 for a row or column of zeros.
-fn maxima(a: &Heads, b: &Heads, inner: &[i64]) -> (Vec<i64>, Vec<i64>) {
+fn maxima(a: &Heads, b: &Heads, inner: &[i64], parallel: bool) -> (Vec<i64>, Vec<i64>) {
     let (mut row, mut col) = (vec![i64::MIN; a.bad_row.len()], vec![i64::MIN; b.bad_col.len()]);
-    a.for_each(|i, t, e, _| row[i] = row[i].max(e + inner[t]));
-    b.for_each(|t, j, e, _| col[j] = col[j].max(e - inner[t]));
+    join(
+        parallel,
+        || a.for_each(|i, t, e, _| row[i] = row[i].max(e + inner[t])),
+        || b.for_each(|t, j, e, _| col[j] = col[j].max(e - inner[t])),
+    );
     for top in row.iter_mut().chain(&mut col) {
         if *top == i64::MIN {
             *top = 0;

@@ -5,10 +5,12 @@
 //! (pairs) k 2^(2b−2) <= 2^53, so longer antidiagonals are cut. (Ozaki, Ogita, Oishi, Rump, Numer. Algorithms 59, 2012.)
 //! Antidiagonals that only touch bits below what is asked are left out.
 
-use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
+use std::mem::MaybeUninit;
+
+use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 use super::{
-    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, chunks, contiguous, cost, each,
+    Grid, LEAST_PANEL, chunks, cost, each,
     entry::{Bound, Digits, digit_count},
     stream::Stream,
 };
@@ -64,101 +66,113 @@ impl Plan {
         products + cost::digits(m * k, self.count_a) + cost::digits(k * n, self.count_b) + cost::sums(m * n, self.terms.len())
     }
 
-    /// `finish(i, j, limbs, negative, low)` for every entry ±limbs · 2^low of A B up to `dropped`, by columns.
-    pub fn run<R: Send>(
+    /// Writes `finish(i, j, limbs, negative, low)` for every entry ±limbs · 2^low of A B up to `dropped`.
+    ///
+    /// B is cut once; a tile of rows of A is cut, multiplied, summed and finished by one thread in buffers that stay in its caches.
+    pub fn run<R: Send, S: Send>(
         &self,
         a: &impl Grid,
         b: &impl Grid,
         parallel: bool,
-        finish: impl Fn(usize, usize, &[u64], bool, i64) -> R + Sync,
-    ) -> Vec<Option<R>> {
-        let ((m, k), (_, n)) = (a.shape(), b.shape());
-        let mut out = Vec::new();
-        out.resize_with(m * n, || None);
-        if m * n == 0 {
-            return out;
-        }
-        // Slice p of A follows slice p − 1, and slice q of a column of B follows slice q + 1: along an antidiagonal both are contiguous.
-        let mut slices_a = vec![0.0; m * k * self.count_a];
-        let cut_a = Digits::new(self.bits, self.count_a);
-        let parts = chunks(MatMut::from_column_major_slice_mut(&mut slices_a, m * k, self.count_a));
-        each(
-            parallel,
-            parts.into_iter().enumerate().collect(),
-            || (),
-            |(), (c, part)| {
-                let height = part.nrows();
-                let mut columns: Vec<&mut [f64]> = part.col_iter_mut().map(contiguous).collect();
-                let mut at = (c * CHUNK % m, c * CHUNK / m);
-                #[expect(clippy::needless_range_loop, reason = "the columns are those of all digits d")]
-                for e in 0..height {
-                    let (i, t) = at;
-                    a.visit(i, t, |limbs, negative, shift| cut_a.cut(limbs, negative, shift, |d, v| columns[d][e] = v));
-                    at = if i + 1 < m { (i + 1, t) } else { (0, t + 1) };
-                }
-            },
-        );
-        let slices_a = MatRef::from_column_major_slice(&slices_a, m, k * self.count_a);
-        let bytes = 8 * (k * self.count_b + m * self.terms.len());
-        let width = (PANEL_BYTES / bytes.max(1)).max(LEAST_PANEL);
-        for (p, out) in out.chunks_mut(width * m.max(1)).enumerate() {
-            self.panel(slices_a, b, p * width, parallel, out, &finish);
-        }
-        out
-    }
-
-    /// The columns of the product from `start` that `out` has room for.
-    fn panel<R: Send>(
-        &self,
-        slices_a: MatRef<'_, f64>,
-        b: &impl Grid,
-        start: usize,
-        parallel: bool,
-        out: &mut [Option<R>],
-        finish: &(impl Fn(usize, usize, &[u64], bool, i64) -> R + Sync),
+        out: (MatMut<'_, R>, MatMut<'_, S>),
+        finish: impl Fn(usize, usize, &[u64], bool, i64) -> (R, S) + Sync,
     ) {
-        let (m, k) = (slices_a.nrows(), self.inner);
-        let n = out.len() / m;
-        let mut slices_b = vec![0.0; k * self.count_b * n];
-        let cut_b = Digits::new(self.bits, self.count_b);
-        if k > 0 {
-            each(
-                parallel,
-                slices_b.chunks_mut(k * self.count_b).enumerate().collect(),
-                || (),
-                |(), (j, column)| {
-                    for t in 0..k {
-                        b.visit(t, start + j, |limbs, negative, shift| {
-                            cut_b.cut(limbs, negative, shift, |d, v| column[(self.count_b - 1 - d) * k + t] = v)
-                        });
-                    }
-                },
-            );
+        let ((m, k), (_, n)) = (a.shape(), b.shape());
+        if m * n == 0 {
+            return;
         }
+        let slices_b = self.cut_right(b, parallel);
         let slices_b = MatRef::from_column_major_slice(&slices_b, k * self.count_b, n);
-        let mut sums = Mat::<f64>::zeros(m * n, self.terms.len());
-        let products = sums.col_iter_mut().zip(&self.terms).rev().collect();
-        each(
-            parallel,
-            products,
-            || (),
-            |(), (sum, &(s, first, pairs))| {
-                let sum = contiguous(sum);
-                let left = slices_a.subcols(first * k, pairs * k);
-                let right = slices_b.subrows((self.count_b - 1 + first - s) * k, pairs * k);
-                matmul(MatMut::from_column_major_slice_mut(sum, m, n), Accum::Replace, left, right, 1.0, Par::Seq);
-            },
-        );
-        each(parallel, out.chunks_mut(CHUNK).enumerate().collect(), Stream::new, |stream, (c, out)| {
-            for (e, out) in out.iter_mut().enumerate() {
-                let q = c * CHUNK + e;
-                stream.clear();
-                for (d, &(s, ..)) in self.terms.iter().enumerate() {
-                    stream.add(sums[(q, d)] as i64, u64::from(self.bits) * (s - self.terms[0].0) as u64);
+        let height = (STRIP_BYTES / (8 * k * self.count_a).max(1)).clamp(1, STRIP).min(m);
+        let parts = if parallel { (LEAST_TILES / m.div_ceil(height)).max(1) } else { 1 };
+        let width = n.div_ceil(parts).max(LEAST_PANEL).min(n);
+        let block = (SUMS_BYTES / (8 * height * self.terms.len())).clamp(LEAST_PANEL, width.max(LEAST_PANEL));
+        let corners = (0..m).step_by(height).flat_map(|top| (0..n).step_by(width).map(move |left| (top, left)));
+        let items = corners.zip(tiles(out.0, (height, width)).into_iter().zip(tiles(out.1, (height, width)))).collect();
+        let buffers = || (vec![0.0; height * k * self.count_a], vec![0.0; height * block * self.terms.len()], Stream::new());
+        each(parallel, items, buffers, |(slices_a, sums, stream), ((top, left), (mut r, mut s))| {
+            let (height, width) = (r.nrows(), r.ncols());
+            let slices_a = self.cut_left(a, (top, height), slices_a);
+            for start in (0..width).step_by(block) {
+                let width = block.min(width - start);
+                let sums = &mut sums[..height * width * self.terms.len()];
+                let right = slices_b.subcols(left + start, width);
+                for (sum, &(s, first, pairs)) in sums.chunks_exact_mut(height * width).zip(&self.terms) {
+                    let right = right.subrows((self.count_b - 1 + first - s) * k, pairs * k);
+                    let sum = MatMut::from_column_major_slice_mut(sum, height, width);
+                    matmul(sum, Accum::Replace, slices_a.subcols(first * k, pairs * k), right, 1.0, Par::Seq);
                 }
-                let (limbs, negative) = stream.finish();
-                *out = Some(finish(q % m, start + q / m, limbs, negative, i64::from(self.bits) * self.terms[0].0 as i64));
+                let low = self.terms[0].0;
+                for j in 0..width {
+                    for i in 0..height {
+                        stream.clear();
+                        let sums = sums[i + j * height..].iter().step_by(height * width);
+                        for (&sum, &(s, ..)) in sums.zip(&self.terms) {
+                            stream.add(sum as i64, u64::from(self.bits) * (s - low) as u64);
+                        }
+                        let (limbs, negative) = stream.finish();
+                        let entry = finish(top + i, left + start + j, limbs, negative, i64::from(self.bits) * low as i64);
+                        (r[(i, start + j)], s[(i, start + j)]) = entry;
+                    }
+                }
             }
         });
     }
+
+    /// The slices of rows of A, each after the one before it.
+    fn cut_left<'b>(&self, a: &impl Grid, (top, height): (usize, usize), buffer: &'b mut [f64]) -> MatRef<'b, f64> {
+        let k = self.inner;
+        let slices = &mut buffer[..height * k * self.count_a];
+        slices.fill(0.0);
+        let cut = Digits::new(self.bits, self.count_a);
+        for t in 0..k {
+            for i in 0..height {
+                let put = |d: usize, v: f64| slices[d * k * height + t * height + i] = v;
+                a.visit(top + i, t, |limbs, negative, shift| cut.cut(limbs, negative, shift, put));
+            }
+        }
+        MatRef::from_column_major_slice(slices, height, k * self.count_a)
+    }
+
+    /// The slices of B, within a column each before the one of less weight: with those of A, an antidiagonal is contiguous.
+    fn cut_right(&self, b: &impl Grid, parallel: bool) -> Vec<f64> {
+        let (k, n) = b.shape();
+        let size = k * self.count_b * n;
+        let mut slices = Vec::with_capacity(size);
+        if size == 0 {
+            return slices;
+        }
+        let cut = Digits::new(self.bits, self.count_b);
+        let columns: Vec<(usize, &mut [MaybeUninit<f64>])> =
+            slices.spare_capacity_mut()[..size].chunks_mut(k * self.count_b).enumerate().collect();
+        each(
+            parallel,
+            columns,
+            || (),
+            |(), (j, column)| {
+                column.fill(MaybeUninit::new(0.0));
+                for t in 0..k {
+                    let put = |d: usize, v: f64| {
+                        column[(self.count_b - 1 - d) * k + t].write(v);
+                    };
+                    b.visit(t, j, |limbs, negative, shift| cut.cut(limbs, negative, shift, put));
+                }
+            },
+        );
+        // SAFETY: the chunks cover `size` elements, and each was filled.
+        unsafe { slices.set_len(size) };
+        slices
+    }
+}
+
+/// Rows of a tile, and how many tiles there are at least for threads to share.
+const STRIP: usize = 32;
+const LEAST_TILES: usize = 4;
+/// Bytes of the digits of a tile's rows of A, but at least one row, and of its sums, but at least [`LEAST_PANEL`] columns.
+const STRIP_BYTES: usize = 16 << 20;
+const SUMS_BYTES: usize = 1 << 20;
+
+/// Tiles of a matrix, by rows of tiles.
+fn tiles<T>(mat: MatMut<'_, T>, (height, width): (usize, usize)) -> Vec<MatMut<'_, T>> {
+    chunks(mat, height).into_iter().flat_map(|strip| chunks(strip.transpose_mut(), width)).map(MatMut::transpose_mut).collect()
 }
