@@ -4,6 +4,11 @@ use ufm::certify::{CertifyOptions, MinimiserDistance, minimiser_distances};
 use ufm::problem::{Point, Problem};
 use ufm::solve::{Method, SolveOptions, minimise_lowest};
 
+/// How far a minimiser in doubles (gradient norm 1e-12) may be from the minimiser that is enclosed, with room for weak curvature.
+const OF_THE_POINT: f64 = 1e-9;
+/// An enclosure wider than this would say nothing of distances of about one.
+const WIDE: f64 = 1e-3;
+
 fn problem(loss: &str, bias: &str, counts: &[usize], lambda: &str) -> Problem {
     let lambda_b = if bias == "regularized" { "lambda_b = '0.2'" } else { "" };
     Problem::from_toml(&format!(
@@ -35,8 +40,8 @@ fn distances(problem: &Problem, counts: &[usize]) -> Vec<((usize, usize), Minimi
     for (&(a, b), d) in pairs.iter().zip(&found) {
         let value = measured(counts, &point.h, a, b);
         let (low, high) = (d.squared.lower().to_f64(), d.squared.upper().to_f64());
-        assert!(low - 1e-9 <= value && value <= high + 1e-9, "{counts:?} ({a}, {b}): {value} outside [{low}, {high}]");
-        assert!(high - low < 1e-3, "{counts:?} ({a}, {b}): [{low}, {high}] is wide");
+        assert!(low - OF_THE_POINT <= value && value <= high + OF_THE_POINT, "{counts:?} ({a}, {b}): {value} outside [{low}, {high}]");
+        assert!(high - low < WIDE, "{counts:?} ({a}, {b}): [{low}, {high}] is wide");
     }
     pairs.into_iter().zip(found).collect()
 }

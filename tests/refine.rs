@@ -140,6 +140,7 @@ fn every_plain_model_is_certified_to_100_digits() {
 #[test]
 fn every_plain_model_is_certified_to_1000_digits() {
     if std::env::var_os("UFM_HEAVY").is_none() {
+        eprintln!("skipped: 1000 digits of every plain model are checked with UFM_HEAVY=1");
         return;
     }
     every_plain_model_is_certified(1000);

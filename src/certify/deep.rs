@@ -88,7 +88,7 @@ pub(super) fn certify(
         Verdict::Undecided("precision: the gradient norm cannot be told from --tol at this precision; ask for more --digits".into())
     };
     let mut text = writer(problem_file, "gap", precision, point);
-    text.gap_claims(b);
+    text.gap_claims(b, "self-duality");
     result.text = Some(text.finish());
     Ok(result)
 }

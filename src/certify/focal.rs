@@ -253,7 +253,7 @@ pub(super) fn certify(
     text.matrix("R", &proof.r);
     let m = proof.ends.map(|a| (a << precision).into_numer_denom().0).to_vec();
     text.matrix("a", &Dyadic { rows: 2, cols: 1, exp: -(precision as i32), m });
-    text.gap_claims(b);
+    text.gap_claims(b, "self-duality");
     text.claim("gradient", "<=", &widened(&found.gradient_norm.upper(), precision, true));
     result.text = Some(text.finish());
     Ok(result)

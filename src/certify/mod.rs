@@ -295,7 +295,7 @@ pub fn certify_with(
             text.point("", point);
             text.matrix("R", &dual.r);
             text.matrix("L", &dual.l);
-            text.gap_claims(b);
+            text.gap_claims(b, "self-duality");
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }

@@ -63,14 +63,14 @@ impl Writer {
         let _ = writeln!(self.text, "claim {name} {relation} {m:x}*2^{exp}");
     }
 
-    /// The claims of kind `gap`.
-    pub fn gap_claims(&mut self, b: &Bounds) {
+    /// The claims of kind `gap`; `duality` is the name of the second bound on collapse.
+    pub fn gap_claims(&mut self, b: &Bounds, duality: &str) {
         self.claim("lower", ">=", &b.lower);
         self.claim("upper", "<=", &b.upper);
         self.claim("gap", "<=", &b.gap);
         if let Some(collapse) = &b.collapse {
             self.claim("within-class", "<=", &collapse.within_class);
-            self.claim("self-duality", "<=", &collapse.self_duality);
+            self.claim(duality, "<=", &collapse.self_duality);
             self.claim("fit", "<=", &collapse.fit);
         }
     }

@@ -130,14 +130,7 @@ pub(super) fn certify(
             text.matrix("a", &a);
             text.matrix("c", &c);
             text.matrix("L", &dual.l);
-            text.claim("lower", ">=", &b.lower);
-            text.claim("upper", "<=", &b.upper);
-            text.claim("gap", "<=", &b.gap);
-            if let Some(collapse) = &b.collapse {
-                text.claim("within-class", "<=", &collapse.within_class);
-                text.claim("alignment", "<=", &collapse.self_duality);
-                text.claim("fit", "<=", &collapse.fit);
-            }
+            text.gap_claims(b, "alignment");
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
         }
