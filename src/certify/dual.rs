@@ -76,7 +76,7 @@ pub(super) fn from_f64(m: &Mat<f64>) -> Vec<Float> {
     (0..m.nrows()).flat_map(|i| (0..m.ncols()).map(move |j| (i, j))).map(|(i, j)| Float::with_val(53, m[(i, j)])).collect()
 }
 
-fn root_counts(plain: &Plain) -> Vec<f64> {
+pub(super) fn root_counts(plain: &Plain) -> Vec<f64> {
     plain.counts.iter().map(|&n| (n as f64).sqrt()).collect()
 }
 
@@ -110,7 +110,7 @@ pub(super) fn polar(r: &Mat<f64>, z: &Mat<f64>, radius: f64) -> Option<Mat<f64>>
 
 /// Meets the linear conditions in f64, so that the exact restoration on the grid moves entries by units of the grid only:
 /// cross-entropy loses its column means, free bias the weighted mean column.
-fn meet_sums(plain: &Plain, r: &mut Mat<f64>) {
+pub(super) fn meet_sums(plain: &Plain, r: &mut Mat<f64>) {
     let (k, c) = (plain.k, plain.counts.len());
     if !plain.mse {
         for j in 0..c {
@@ -257,7 +257,7 @@ pub(super) fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyad
 
 /// Meets the linear conditions exactly: columns summing to zero (cross-entropy), Σ n_g r_g = 0 (free bias). Entries move by a few
 /// units of the grid. `None` when the group sizes admit no small correction.
-fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
+pub(super) fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
     let (k, c) = (plain.k, plain.counts.len());
     if !plain.mse {
         for j in 0..c {
@@ -307,20 +307,20 @@ fn restore_sums(plain: &Plain, mut r: Dyadic) -> Option<Dyadic> {
     Some(r)
 }
 
+/// β = ‖Σ n_g r_g‖² / (2 λ_b N²), zero unless the bias is regularized.
+pub(super) fn bias_cost(plain: &Plain, r: &Dyadic) -> Rational {
+    let Some(lambda_b) = plain.lambda_b() else { return Rational::new() };
+    let row = |row: &[Integer]| row.iter().zip(&plain.counts).map(|(x, &n)| Integer::from(x * n)).sum::<Integer>().square();
+    let total: Integer = r.m.chunks(r.cols).map(row).sum();
+    scaled(total, 2 * r.exp) / (Rational::from(2 * lambda_b) * Integer::from(plain.n).square())
+}
+
 /// The bound R proves: MSE `−(1/2N) Σ n_g ‖r_g‖² − (1/N) Σ n_g <t_g, r_g> − β`, CE and its kin
-/// `(1/N) Σ n_g m_g entropy((t_g + r_g)/m_g) − β`, β = ‖Σ n_g r_g‖² / (2 λ_b N²).
+/// `(1/N) Σ n_g m_g entropy((t_g + r_g)/m_g) − β`, β the [`bias_cost`].
 pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
     let (k, c) = (plain.k, plain.counts.len());
     let n = Integer::from(plain.n as u64);
-    let mut beta = Rational::new();
-    if let Some(lambda_b) = plain.lambda_b() {
-        let mut total = Integer::new();
-        for i in 0..k {
-            let row: Integer = (0..c).map(|j| Integer::from(&r.m[i * c + j] * plain.counts[j])).sum();
-            total += row.square();
-        }
-        beta = scaled(total, 2 * r.exp) / (Rational::from(2 * lambda_b) * Integer::from(n.square_ref()));
-    }
+    let beta = bias_cost(plain, r);
     if plain.mse {
         let row = |i: usize| {
             let row = r.m[i * c..(i + 1) * c].iter().zip(&plain.counts);

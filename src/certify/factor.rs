@@ -25,7 +25,7 @@ pub(super) fn psd_factor(diagonal: &[Rational], gram: &Dyadic, shrink: u32, bits
 }
 
 /// Diagonal dominance of diag(diagonal) − gram − L Lᵀ, exactly (the checker's predicate P1).
-fn dominant(diagonal: &[Rational], gram: &Dyadic, l: &Dyadic) -> bool {
+pub(super) fn dominant(diagonal: &[Rational], gram: &Dyadic, l: &Dyadic) -> bool {
     let k = gram.rows;
     let mut exp = gram.exp.min(2 * l.exp);
     let mut a = gram.clone().aligned(exp);

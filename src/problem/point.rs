@@ -8,6 +8,7 @@ use std::{
 
 use faer::Mat;
 use npyz::WriterBuilder;
+use rayon::prelude::*;
 use rug::{Integer, Rational};
 
 use super::{Bias, Problem};
@@ -60,14 +61,14 @@ impl Dyadic {
     /// `None` when an entry is infinite or not a number.
     pub fn from_f64(mat: &Mat<f64>) -> Option<Self> {
         let (rows, cols) = (mat.nrows(), mat.ncols());
-        let mut parts = Vec::with_capacity(rows * cols);
-        for i in 0..rows {
-            for j in 0..cols {
-                parts.push(decompose(mat[(i, j)])?);
-            }
-        }
+        let part = |t: usize| decompose(mat[(t / cols, t % cols)]);
+        let large = rows * cols >= PARALLEL;
+        let entries = 0..rows * cols;
+        let parts: Vec<(i64, i32)> =
+            if large { entries.into_par_iter().map(part).collect::<Option<_>>() } else { entries.map(part).collect::<Option<_>>() }?;
         let exp = parts.iter().filter(|p| p.0 != 0).map(|p| p.1).min().unwrap_or(0);
-        let m = parts.into_iter().map(|(m, e)| if m == 0 { Integer::new() } else { Integer::from(m) << (e - exp) as u32 }).collect();
+        let entry = |(m, e): (i64, i32)| if m == 0 { Integer::new() } else { Integer::from(m) << (e - exp) as u32 };
+        let m = if large { parts.into_par_iter().map(entry).collect() } else { parts.into_iter().map(entry).collect() };
         Some(Dyadic { rows, cols, exp, m })
     }
 
@@ -87,6 +88,9 @@ impl Dyadic {
         })
     }
 }
+
+/// Entries of a matrix from which a second thread pays.
+const PARALLEL: usize = 1 << 14;
 
 /// `x = m · 2^e` with m odd or zero; `None` for infinities and NaN.
 fn decompose(x: f64) -> Option<(i64, i32)> {

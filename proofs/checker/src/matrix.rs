@@ -51,7 +51,7 @@ impl Mat {
 
     pub fn transpose(&self) -> Mat {
         let lines = parallel(self.cols, 10 * self.rows, |j| (0..self.rows).map(|i| self.m[i * self.cols + j].clone()).collect::<Vec<_>>());
-        Mat { rows: self.cols, cols: self.rows, e: self.e, m: lines.into_iter().flatten().collect() }
+        Mat { rows: self.cols, cols: self.rows, e: self.e, m: joined(lines) }
     }
 
     /// A column of K numbers becomes `rows` equal rows: the transpose of b 1ᵀ.
@@ -80,7 +80,8 @@ impl Mat {
 
     /// Largest bit length of an entry.
     fn bits(&self) -> u64 {
-        self.m.iter().map(Int::bits).max().unwrap_or(0)
+        let row = |i: usize| self.row(i).iter().map(Int::bits).max().unwrap_or(0);
+        parallel(self.rows, self.cols, row).into_iter().max().unwrap_or(0)
     }
 
     /// Σ c · M over matrices of one shape, exactly.
@@ -94,7 +95,7 @@ impl Mat {
         let term = |(c, t): &(Int, &Mat), i: usize| if *c == Int::ONE { t.m[i].shifted(t.e - e) } else { (c * &t.m[i]).shifted(t.e - e) };
         let entry = |i: usize| terms.iter().map(|t| term(t, i)).reduce(|x, y| &x + &y).unwrap_or_default();
         let lines = parallel(rows, 10 * cols, |i| (i * cols..(i + 1) * cols).map(entry).collect::<Vec<_>>());
-        Ok(Mat { rows, cols, e, m: lines.into_iter().flatten().collect() })
+        Ok(Mat { rows, cols, e, m: joined(lines) })
     }
 
     /// A Bᵀ, exactly: entry (i, j) is row i of A against row j of B.
@@ -127,7 +128,7 @@ impl Mat {
             parallel(half, 2 * cols * len.max(1), |i| (line(i), if 2 * i + 1 < self.rows { line(self.rows - 1 - i) } else { vec![] }));
         let (mut rows, rest): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         rows.extend(rest.into_iter().rev());
-        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: rows.into_iter().flatten().collect() })
+        Ok(Mat { rows: self.rows, cols, e: self.e + other.e, m: joined(rows) })
     }
 
     /// Matrices D_p of numbers below 2^width in magnitude with m = Σ D_p 2^(width·p); digits carry the sign of m.
@@ -142,7 +143,8 @@ impl Mat {
             let size = size as i64; // below 2^63 by the mask
             if m.is_negative() { -size } else { size }
         };
-        (0..count).map(|p| self.m.iter().map(|m| digit(m, p)).collect()).collect()
+        let row = |p: usize, i: usize| self.row(i).iter().map(|m| digit(m, p)).collect();
+        (0..count).map(|p| joined(parallel(self.rows, 2 * self.cols, |i| row(p, i)))).collect()
     }
 }
 
@@ -196,6 +198,13 @@ impl<'a> Cut<'a> {
 
 fn dot(x: &[i64], y: &[i64]) -> i128 {
     x.iter().zip(y).map(|(&p, &q)| i128::from(p) * i128::from(q)).sum()
+}
+
+/// The rows one after the other.
+pub(crate) fn joined<T>(rows: Vec<Vec<T>>) -> Vec<T> {
+    let mut all = Vec::with_capacity(rows.iter().map(Vec::len).sum());
+    rows.into_iter().for_each(|mut row| all.append(&mut row));
+    all
 }
 
 /// [f(0), ..., f(n-1)], computed on all processors when n · `work` makes it worth while; the order never varies.

@@ -31,7 +31,7 @@ use scale::{Heads, Scaled, Scaling};
 
 pub use enclosed::{Enclosed, Midpoint, RADIUS_BITS, Radius, SHORT_BITS};
 pub use integer::exact_integer_product;
-pub(crate) use integer::{integer_columns, integer_cost};
+pub(crate) use integer::{integer_columns, integer_cost, word_columns};
 
 /// A scalar that is an MPFR float.
 pub trait AsFloat: Send + Sync {
