@@ -68,6 +68,42 @@ fn objective_and_gradient_are_sharp() {
     }
 }
 
+/// At precision 60 or less the checker rounds mse's Z − T down to the grid 2^-60 and charges what that moves the gradient: a claim a hair
+/// beyond the true norm is refused at every point, however the rounding falls, and one that leaves it room is verified.
+#[test]
+fn rounded_residuals_are_charged() {
+    let mut noise = Noise(23);
+    for round in 0..60 {
+        let bias = ["none", "free", "regularized"][round % 3];
+        let case = Case::new("mse", bias, &[1, 2, 1], 2, ["0.03", "1.7", "0.29"]);
+        let (w, h) = (noise.mat(3, 2, -59, 58), noise.mat(2, 4, -58, 58));
+        let b = if bias == "none" { mat(3, 0, 0, &[]) } else { noise.mat(3, 1, -59, 58) };
+        let square = gradient_squared(&case, &Point { w: w.values(), h: h.values(), b: b.values() });
+        let (mut low, mut high) = (Q::zero(), q(1000, 1));
+        for _ in 0..110 {
+            let middle = (&low + &high) / q(2, 1);
+            if &middle * &middle <= square { low = middle } else { high = middle }
+        }
+        let (hair, room) = (pow2(-90), pow2(-54));
+        let point = [("W", &w), ("H", &h), ("b", &b)];
+        let precision = [60, 32][round % 2];
+        let slope = |x: &Q| certificate(&case, "not-critical", precision, &point, &[("gradient", ">=", grid(x, 100, false))]);
+        verified(&case, &slope(&(&low - &room)));
+        refused_at(&case, &slope(&(&high + &hair)));
+        // The zero dual: lower = 0, and bounds far from tight.
+        let (r, l) = (mat(3, 3, 0, &[0; 9]), mat(3, 0, 0, &[]));
+        let flat = |x: &Q| {
+            let bound = |(name, bits)| (name, "<=", format!("1*2^{bits}"));
+            let mut claims = vec![("lower", ">=", "0*2^0".to_owned())];
+            claims.extend([("upper", 40), ("gap", 40), ("within-class", 60), ("self-duality", 60), ("fit", 40)].map(bound));
+            claims.push(("gradient", "<=", grid(x, 100, true)));
+            certificate(&case, "gap", precision, &[point[0], point[1], point[2], ("R", &r), ("L", &l)], &claims)
+        };
+        verified(&case, &flat(&(&high + &room)));
+        refused_at(&case, &flat(&(&low - &hair)));
+    }
+}
+
 #[test]
 fn curvature_is_sharp() {
     let mut noise = Noise(11);
