@@ -185,6 +185,9 @@ fn many_classes_are_certified_in_words() {
             assert_eq!(result.verdict, Verdict::GlobalMinimum, "{text}");
             let Outcome::Verified(claim) = check(text.as_bytes(), result.text.as_deref().unwrap().as_bytes()) else { panic!("{text}") };
             assert!(claim.bound("gradient").is_none());
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+            let again = pool.install(|| certify(&problem, text.as_bytes(), &point, &options)).unwrap();
+            assert!(result.text == again.text, "{text}: another certificate on three threads");
             let gradient = result.gradient_norm.unwrap();
             (result.bounds.unwrap(), result.objective.unwrap(), gradient)
         };

@@ -1,7 +1,8 @@
 //! The dual matrix of a large point in machine words.
 
-use faer::linalg::{matmul::matmul, triangular_solve::solve_lower_triangular_in_place};
-use faer::{Accum, Mat, MatRef, Par, Side};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::{cholesky::llt::factor as llt, matmul::matmul, triangular_solve::solve_lower_triangular_in_place};
+use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 use rug::{Integer, Rational};
 
@@ -161,11 +162,15 @@ fn averaged(gram: &[i128], limit: i128, k: usize, margin: f64, columns: &[Vec<f6
     for i in 0..k {
         a[(i, i)] = (limit - gram[i * k + i]) as f64 - margin;
     }
-    let mut y = Mat::zeros(k, columns.len());
-    matmul(y.as_mut(), Accum::Replace, a.as_ref(), c.as_ref(), 1.0, Par::rayon(0));
-    let cholesky = (c.transpose() * &y).llt(Side::Lower).ok()?;
+    // On one thread: products with few columns round differently on several.
+    let (mut y, mut s) = (Mat::zeros(k, columns.len()), Mat::zeros(columns.len(), columns.len()));
+    matmul(y.as_mut(), Accum::Replace, a.as_ref(), c.as_ref(), 1.0, Par::Seq);
+    matmul(s.as_mut(), Accum::Replace, c.transpose(), y.as_ref(), 1.0, Par::Seq);
+    let scratch = llt::cholesky_in_place_scratch::<f64>(columns.len(), Par::Seq, Default::default());
+    llt::cholesky_in_place(s.as_mut(), Default::default(), Par::Seq, MemStack::new(&mut MemBuffer::new(scratch)), Default::default())
+        .ok()?;
     let mut transposed = y.transpose().to_owned();
-    solve_lower_triangular_in_place(cholesky.L(), transposed.as_mut(), Par::Seq);
+    solve_lower_triangular_in_place(s.as_ref(), transposed.as_mut(), Par::Seq);
     Some(transposed.transpose().to_owned())
 }
 
