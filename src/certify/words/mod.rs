@@ -91,7 +91,7 @@ struct Residual {
 /// Room for the rounding of a few operations on doubles.
 const UP: f64 = 1.0 + 1e-12;
 
-/// Bounds that make the point a global minimum up to `gap_tol`; `None` where words do not do.
+/// Bounds that make the point a global minimum, as `good` judges; `None` where words do not do.
 pub(super) fn prove(plain: &Plain, point: &ExactPoint, good: impl Fn(&Ball, &Dual) -> bool) -> Option<Proof> {
     let at = Evaluation::new(plain, point)?;
     let residual = if plain.mse { at.squared() } else { at.softmax() }?;
