@@ -12,6 +12,7 @@ mod focal;
 mod identity;
 mod inertia;
 mod loss_bounds;
+mod modes;
 mod objective;
 mod rocq;
 mod saddle;
@@ -125,10 +126,11 @@ pub struct Certification {
     pub bounds: Option<Bounds>,
     /// Enclosed curvature of the witness, for a strict saddle.
     pub curvature: Option<Ball>,
-    /// Whether theory has the lower bound attained at this d: d >= K for MSE without bias or with a regularized one, d >= K − 1 otherwise.
-    /// For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the minimum is known.
+    /// Whether theory has the lower bound attained at this d: for MSE every d, but with a regularized bias and classes of different sizes
+    /// d >= K; otherwise d >= K − 1. For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the
+    /// minimum is known.
     pub tight: bool,
-    /// The dual matrix behind the lower bound: K × C, one column per class or tag set.
+    /// The dual matrix behind the lower bound, where it comes from one: K × C, one column per class or tag set.
     pub dual: Option<crate::problem::Dyadic>,
     /// The certificate; `None` when undecided.
     pub text: Option<String>,
@@ -153,6 +155,10 @@ pub enum CertifyError {
 ///
 /// Sphere: the point is the radial projection of its rows of W and columns of H, and the bound is
 /// `−L*(G) − (Σ α_k + Σ β_i)/2` with [[diag α, τ G], [τ Gᵀ, diag β]] positive semidefinite (proofs/FORMAT.md, sphere).
+///
+/// For MSE a second bound does not depend on the point: `(1/2N) [tr(T M Tᵀ) − Σ_i ((s_i − N μ)_+)²]` over the min(d, K) largest singular
+/// values s_i of T M^{1/2}, M = I − c 11ᵀ/N, c = 0, 1 or 1/(1+λ_b) by bias (FORMAT.md, kind `modes`): the minimum where d is too small for
+/// the first to be. It is taken where the first leaves a gap above the tolerance and it proves more.
 ///
 /// For deep linear models the bound is the closed-form value (any depth, class sizes and d; FORMAT.md, "Deep models"), the certificate
 /// always of kind `gap`.
@@ -185,7 +191,7 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
-    if matches!(problem.model, Model::DeepLinear { .. }) {
+    if problem.is_deep_linear() {
         return deep::certify(problem, problem_file, point, options);
     }
     if let Model::Sphere { temperature } = &problem.model {
@@ -243,7 +249,17 @@ pub fn certify_with(
         Some(r) => dual::verify(&plain, r, bits),
         None => best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits),
     };
-    let bounds = dual.as_ref().and_then(|dual| bounds(&plain, &dual.lower, &objective, precision));
+    let mut bounds = dual.as_ref().and_then(|dual| bounds_from(&plain, &dual.lower, &objective, precision));
+    let small = bounds.as_ref().and_then(|b| b.gap.to_rational()).is_some_and(|gap| gap <= options.gap_tol);
+    // The bound that does not depend on the point, where it proves more.
+    let modes = if small || given.is_some() { None } else { modes::bound(&plain, &objective, precision) };
+    let modes = modes.filter(|modes| dual.as_ref().is_none_or(|dual| dual.lower.mid() < modes.lower.mid()));
+    let dual = if let Some(modes) = &modes {
+        bounds = bounds_from(&plain, &modes.lower, &objective, modes.precision);
+        None
+    } else {
+        dual
+    };
     let mut result = Certification {
         verdict: Verdict::Undecided(String::new()),
         objective: Some(objective),
@@ -284,17 +300,23 @@ pub fn certify_with(
             return Ok(result);
         }
     }
-    match (&result.verdict, dual, &result.bounds) {
-        (Verdict::Undecided(_), ..) => {
+    match (&result.verdict, &result.bounds) {
+        (Verdict::Undecided(_), _) => {
             result.verdict = Verdict::Undecided(
                 "precision: the gradient norm cannot be told from --tol at this precision; ask for more --digits".into(),
             );
         }
-        (_, Some(dual), Some(b)) => {
-            let mut text = Writer::new(problem_file, "gap", precision);
+        (_, Some(b)) => {
+            let (kind, precision) = modes.as_ref().map_or(("gap", precision), |modes| ("modes", modes.precision));
+            let mut text = Writer::new(problem_file, kind, precision);
             text.point("", point);
-            text.matrix("R", &dual.r);
-            text.matrix("L", &dual.l);
+            if let Some(modes) = &modes {
+                modes.sections(&mut text);
+            }
+            if let Some(dual) = &dual {
+                text.matrix("R", &dual.r);
+                text.matrix("L", &dual.l);
+            }
             text.gap_claims(b, "self-duality");
             text.claim("gradient", "<=", &widened(&gradient, precision, true));
             result.text = Some(text.finish());
@@ -306,17 +328,18 @@ pub fn certify_with(
 
 /// See [`Certification::tight`].
 fn tight(problem: &Problem) -> bool {
-    let centred = problem.loss != crate::problem::Loss::Mse || problem.bias == crate::problem::Bias::Free;
-    problem.dim >= problem.classes() - u64::from(centred)
+    use crate::problem::{Bias, Loss};
+    match (&problem.loss, &problem.bias) {
+        (Loss::Mse, Bias::None | Bias::Free) => true,
+        (Loss::Mse, Bias::Regularized { .. }) => problem.dim >= problem.classes() || problem.per_class().is_some(),
+        _ => problem.dim >= problem.classes() - 1,
+    }
 }
 
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
         PlainError::Model => CertifyError::Unsupported(match &problem.model {
-            Model::DeepRelu { lambdas } if lambdas.len() == 2 => {
-                "model (two factors have no ReLU between them: as deep-linear the problem is the same, and certified)"
-            }
             Model::DeepRelu { .. } => {
                 "model (no lower bound of deep ReLU models is proved: the theory's assumes that minimisers have equal nuclear norms before and \
                  after the ReLU; ufm hunt certifies points below the collapsed value)"
@@ -420,7 +443,7 @@ fn best_dual(
     dual::better(found, dual::best_f64(plain, means, &state.point.factors[0], &state.point.h, good))
 }
 
-fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {
+fn bounds_from(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {
     let slack = checker_slack(plain, precision);
     let width = precision + 64;
     let lower = Ball::from_rational(&(lower.lower_rational()? - &slack), width).lower();
