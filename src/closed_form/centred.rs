@@ -148,7 +148,8 @@ impl Form for Centred {
             let (x, s) = (self.value(mode, width), self.spectrum.square(mode, width).sqrt().mid());
             let (w_scale, h_scale) = ((&x / &root_ratio).sqrt().mid(), (&x * &root_ratio).sqrt().mid() / s);
             let v = self.vector(mode, width);
-            let mean = v.iter().zip(&self.counts).fold(Float::new(width), |sum, (v, n)| sum + Float::with_val(width, v * n)) / self.spectrum.samples;
+            let mean = v.iter().zip(&self.counts).fold(Float::new(width), |sum, (v, n)| sum + Float::with_val(width, v * n))
+                / self.spectrum.samples;
             for (class, v) in v.iter().enumerate() {
                 w[class * d + j] = Float::with_val(width, v * &w_scale);
                 columns[j * k + class] = Float::with_val(width, v - &mean) * &h_scale;

@@ -22,8 +22,8 @@ pub(crate) use deep::collapsed_value;
 pub(crate) use focal::Margin;
 pub use graph::GraphFamily;
 pub(crate) use graph::complete_graph;
-pub(crate) use spectrum::{Mode, Spectrum};
 pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
+pub(crate) use spectrum::{Mode, Spectrum};
 
 use crate::problem::{Bias, ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};

@@ -94,3 +94,29 @@ impl Spectrum {
         root::enclose(&x, &Float::with_val(width, low), prec, psi)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Roots are enclosed to the precision asked, at any c; their sum with the copies is the trace.
+    #[test]
+    fn modes_sum_to_the_trace() {
+        for counts in [&[7u64, 4, 2, 5][..], &[3, 3, 3], &[1, 1000, 1000, 5, 5, 5, 80], &[1_000_000, 1]] {
+            for share in [Rational::new(), Rational::from((1, 1_000_000)), Rational::from((10, 11)), Rational::from(1)] {
+                let spectrum = Spectrum::new(counts, share.clone());
+                let classes = counts.len() - usize::from(share == 1);
+                assert_eq!(spectrum.modes().count(), classes);
+                for prec in [64, 400, 3400] {
+                    let squares: Vec<Ball> = spectrum.modes().map(|mode| spectrum.square(mode, prec)).collect();
+                    let sum = squares.iter().fold(Ball::zero(prec), |sum, x| &sum + x);
+                    let error = &sum - &Ball::from_rational(&spectrum.trace(), prec);
+                    assert!(error.contains_zero(), "{counts:?} {share}");
+                    let width = error.upper_rational().unwrap();
+                    assert!(width <= Rational::from(counts.iter().sum::<u64>()) >> (prec - 8), "{counts:?} {share} {prec}");
+                    assert!(squares.windows(2).all(|w| !(&w[0] - &w[1]).is_negative()));
+                }
+            }
+        }
+    }
+}

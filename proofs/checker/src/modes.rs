@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
 use num_integer::Integer;
-use num_traits::{One, Zero};
+use num_traits::{One, Signed, Zero};
 
 use crate::dyadic::Dyadic;
 use crate::predicates::Instance;
@@ -40,13 +40,13 @@ impl Spectrum {
 
     /// Whether it is certain that at most `i` eigenvalues exceed x = X 2^-w.
     fn at_most_above(&self, i: usize, x: &BigInt, w: usize) -> bool {
-        let poles: Vec<(BigInt, &usize, &usize)> = self.sizes.iter().map(|(n, classes)| ((BigInt::from(*n) << w) - x, n, classes)).collect();
-        let larger: usize = poles.iter().filter(|(distance, ..)| *distance > BigInt::zero()).map(|(.., classes)| **classes).sum();
-        if larger <= i || larger > i + 1 || poles.iter().any(|(distance, ..)| distance.is_zero()) {
+        let distance = |n: &usize| (BigInt::from(*n) << w) - x;
+        let larger: usize = self.sizes.iter().filter(|(n, _)| distance(n).is_positive()).map(|(_, classes)| classes).sum();
+        if larger != i + 1 || self.sizes.keys().any(|n| distance(n).is_zero()) {
             return larger <= i;
         }
-        let term = |(distance, n, classes): &(BigInt, &usize, &usize)| ((BigInt::from(**n).pow(2) * **classes) << (2 * w)).div_floor(distance);
-        let sum: BigInt = poles.iter().map(term).sum();
+        let term = |(n, classes): (&usize, &usize)| ((BigInt::from(*n).pow(2) * *classes) << (2 * w)).div_floor(&distance(n));
+        let sum: BigInt = self.sizes.iter().map(term).sum();
         sum * &self.share >= (&self.samples * &self.whole) << w
     }
 
