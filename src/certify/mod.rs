@@ -86,9 +86,10 @@ impl Verdict {
 pub struct Collapse {
     /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N). Sphere: <= 2 g / min b.
     pub within_class: Float,
-    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix. Sphere: (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
+    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix; kind `modes`: −μ times the polar factor of WH. Sphere: (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
     pub self_duality: Float,
-    /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy.
+    /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy. Kind `modes`: the squared
+    /// distance of the singular values of WH M^{1/2} from those of the minimum, over 2N.
     pub fit: Float,
 }
 
@@ -130,7 +131,9 @@ pub struct Certification {
     /// d >= K; otherwise d >= K − 1. For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the
     /// minimum is known.
     pub tight: bool,
-    /// The dual matrix behind the lower bound, where it comes from one: K × C, one column per class or tag set.
+    /// Whether the lower bound is that of the target's singular values (kind `modes`, and deep models) and not that of `dual`.
+    pub modes: bool,
+    /// The best dual matrix found: K × C, one column per class or tag set.
     pub dual: Option<crate::problem::Dyadic>,
     /// The certificate; `None` when undecided.
     pub text: Option<String>,
@@ -227,6 +230,7 @@ pub fn certify_with(
             bounds: None,
             curvature: None,
             tight: tight(problem),
+            modes: false,
             dual: None,
             text: None,
         });
@@ -250,16 +254,13 @@ pub fn certify_with(
         None => best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits),
     };
     let mut bounds = dual.as_ref().and_then(|dual| bounds_from(&plain, &dual.lower, &objective, precision));
+    // The bound that does not depend on the point, where the dual matrix leaves a gap and it proves more.
     let small = bounds.as_ref().and_then(|b| b.gap.to_rational()).is_some_and(|gap| gap <= options.gap_tol);
-    // The bound that does not depend on the point, where it proves more.
     let modes = if small || given.is_some() { None } else { modes::bound(&plain, &objective, precision) };
     let modes = modes.filter(|modes| dual.as_ref().is_none_or(|dual| dual.lower.mid() < modes.lower.mid()));
-    let dual = if let Some(modes) = &modes {
+    if let Some(modes) = &modes {
         bounds = bounds_from(&plain, &modes.lower, &objective, modes.precision);
-        None
-    } else {
-        dual
-    };
+    }
     let mut result = Certification {
         verdict: Verdict::Undecided(String::new()),
         objective: Some(objective),
@@ -267,6 +268,7 @@ pub fn certify_with(
         bounds,
         curvature: None,
         tight: tight(problem),
+        modes: modes.is_some(),
         dual: dual.as_ref().map(|d| d.r.clone()),
         text: None,
     };
@@ -310,12 +312,13 @@ pub fn certify_with(
             let (kind, precision) = modes.as_ref().map_or(("gap", precision), |modes| ("modes", modes.precision));
             let mut text = Writer::new(problem_file, kind, precision);
             text.point("", point);
-            if let Some(modes) = &modes {
-                modes.sections(&mut text);
-            }
-            if let Some(dual) = &dual {
-                text.matrix("R", &dual.r);
-                text.matrix("L", &dual.l);
+            match (&modes, &dual) {
+                (Some(modes), _) => modes.sections(&mut text),
+                (None, Some(dual)) => {
+                    text.matrix("R", &dual.r);
+                    text.matrix("L", &dual.l);
+                }
+                (None, None) => {}
             }
             text.gap_claims(b, "self-duality");
             text.claim("gradient", "<=", &widened(&gradient, precision, true));

@@ -264,7 +264,7 @@ impl Outcome {
         if let Some(b) = &c.bounds {
             self.lower = Some(Ball::exact(b.lower.clone()).lower_decimal(options.digits));
             self.gap = Some(Ball::exact(b.gap.clone()).upper_decimal(BOUND_DIGITS));
-            self.bound = Some(if c.dual.is_some() { "dual" } else { "modes" }.into());
+            self.bound = Some(if c.modes { "modes" } else { "dual" }.into());
         }
         if let (Some(form), Some(b), false) = (form, &c.bounds, self.conditional) {
             let f_star = form.f_star(bits(options.digits));
