@@ -2,12 +2,14 @@
 
 mod support;
 
+use faer::{Mat, Scale};
 use proptest::prelude::*;
-use support::scattered;
+use support::{combine, scattered};
 use ufm::{
     certify::{Bounds, CertifyOptions, Verdict, certify},
     closed_form::closed_form,
-    problem::{ExactPoint, Problem},
+    linalg::thin_svd,
+    problem::{Bias, ExactPoint, Point, Problem},
     scalar::{Ball, Rational},
     solve::{SolveOptions, Status, minimise, refine},
 };
@@ -88,6 +90,59 @@ proptest! {
     }
 }
 
+/// tr S_W, ‖W − √(λ_H/λ_W) U Hᵀ‖² with U the polar factor of WH, and Σ (x_i − (σ_i − N μ)_+)²/(2N) over the singular values x of WH S and
+/// σ of T S, S = (I − c 11ᵀ/N)^{1/2}; in double precision.
+fn consequences(problem: &Problem, point: &Point) -> [f64; 3] {
+    let (w, h) = (&point.factors[0], &point.h);
+    let (k, d, n) = (w.nrows(), h.nrows(), h.ncols());
+    let counts = problem.class_counts().unwrap();
+    let labels: Vec<usize> = counts.iter().enumerate().flat_map(|(c, &n)| vec![c; n as usize]).collect();
+    let average = Mat::from_fn(n, n, |i, j| if labels[i] == labels[j] { 1.0 / counts[labels[i]] as f64 } else { 0.0 });
+    let within = (h - h * average).squared_norm_l2() / n as f64;
+    let [lambda_h, lambda_w] = [0, 1].map(|i| problem.lambdas()[i].to_f64());
+    let x = w * h;
+    let (u, _, v) = thin_svd(x.as_ref()).unwrap();
+    // The rank of WH is at most d: further singular vectors belong to rounding.
+    let kept = d.min(k);
+    let polar = u.subcols(0, kept) * v.subcols(0, kept).transpose();
+    let duality = (w - Scale((lambda_h / lambda_w).sqrt()) * polar * h.transpose()).squared_norm_l2();
+    let c = match &problem.bias {
+        Bias::None => 0.0,
+        Bias::Free => 1.0,
+        Bias::Regularized { lambda_b } => 1.0 / (1.0 + lambda_b.to_f64()),
+    };
+    let root = Mat::from_fn(n, n, |i, j| f64::from(i == j) - (1.0 - (1.0f64 - c).sqrt()) / n as f64);
+    let targets = Mat::from_fn(k, n, |i, j| f64::from(labels[j] == i));
+    let singular = |a: &Mat<f64>| thin_svd((a * &root).as_ref()).unwrap().1;
+    let threshold = n as f64 * (lambda_h * lambda_w).sqrt();
+    let pairs = singular(&x).into_iter().zip(singular(&targets)).take(kept);
+    let fit = pairs.map(|(x, s)| (x - (s - threshold).max(0.0)).powi(2)).sum::<f64>() / (2.0 * n as f64);
+    [within, duality, fit]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// What a gap implies holds, near a minimum and far from it.
+    #[test]
+    fn collapse_follows_from_the_gap(file in any_problem(), seed in 0u64..1000, size in -4i32..1) {
+        let problem = Problem::from_toml(&file).unwrap();
+        let mut point = scattered(&problem, seed, 10f64.powi(size));
+        if let Ok(form) = closed_form(&problem) {
+            point = combine(&form.minimiser(&problem, 53).unwrap().to_f64(), 1.0, &point);
+        }
+        let result = certify(&problem, file.as_bytes(), &point.to_exact().unwrap(), &CertifyOptions::default()).unwrap();
+        let collapse = result.bounds.unwrap().collapse.unwrap();
+        let claimed = [&collapse.within_class, &collapse.self_duality, &collapse.fit].map(|x| x.to_f64());
+        let found = consequences(&problem, &point);
+        // A dual matrix says something else of self-duality and fit.
+        let own = if result.modes { 3 } else { 1 };
+        for (found, claimed) in found.iter().zip(claimed).take(own) {
+            prop_assert!(*found <= claimed * (1.0 + 1e-9) + 1e-13, "{file}: {found} above {claimed}");
+        }
+    }
+}
+
 /// Refined points at d < K: gaps below the digits asked, none, free and regularized bias, equal and different class sizes.
 #[test]
 fn refined_points_are_certified_to_their_digits() {
@@ -115,9 +170,9 @@ fn wrong_modes_are_saddles() {
     let file = file("\"none\"", "class_counts = [9, 4, 1]", 1, ["0.02", "0.02"]);
     // Of class sizes 9, 4, 1 and N mu = 0.28 the second mode alone: x = 2 - 0.28, on one coordinate.
     let x = (1.72f64).sqrt();
-    let w = faer::Mat::from_fn(3, 1, |i, _| if i == 1 { x } else { 0.0 });
-    let h = faer::Mat::from_fn(1, 14, |_, j| if (9..13).contains(&j) { x / 2.0 } else { 0.0 });
-    let point = ufm::problem::Point { factors: vec![w], h, b: None }.to_exact().unwrap();
+    let w = Mat::from_fn(3, 1, |i, _| if i == 1 { x } else { 0.0 });
+    let h = Mat::from_fn(1, 14, |_, j| if (9..13).contains(&j) { x / 2.0 } else { 0.0 });
+    let point = Point { factors: vec![w], h, b: None }.to_exact().unwrap();
     let (verdict, bounds, text) = certified(&file, &point, 15);
     assert!(verdict == Verdict::StrictSaddle && text.contains("kind strict-saddle"));
     // ((3 - 0.28)^2 - 1.72^2) / 28.
@@ -132,9 +187,9 @@ fn turned_minimisers_are_certified() {
     // N mu = 0.6, x = 1.4 along (3, 4, 0)/5.
     let x = 1.4f64.sqrt();
     let u = [0.6, 0.8, 0.0];
-    let w = faer::Mat::from_fn(3, 1, |i, _| x * u[i]);
-    let h = faer::Mat::from_fn(1, 12, |_, j| x * u[j / 4] / 2.0);
-    let point = ufm::problem::Point { factors: vec![w], h, b: None }.to_exact().unwrap();
+    let w = Mat::from_fn(3, 1, |i, _| x * u[i]);
+    let h = Mat::from_fn(1, 12, |_, j| x * u[j / 4] / 2.0);
+    let point = Point { factors: vec![w], h, b: None }.to_exact().unwrap();
     let (verdict, bounds, _) = certified(&file, &point, 15);
     assert!(verdict == Verdict::GlobalMinimum && bounds.gap.to_f64() < 1e-30, "{}", bounds.gap);
 }

@@ -86,7 +86,8 @@ impl Verdict {
 pub struct Collapse {
     /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N). Sphere: <= 2 g / min b.
     pub within_class: Float,
-    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix; kind `modes`: −μ times the polar factor of WH. Sphere: (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
+    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix; kind `modes`: −μ times the polar factor of WH. Sphere:
+    /// (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
     pub self_duality: Float,
     /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy. Kind `modes`: the squared
     /// distance of the singular values of WH M^{1/2} from those of the minimum, over 2N.

@@ -23,7 +23,11 @@ const MAX_SIZES: usize = 1_000;
 /// Bits of the grid of s and m beyond the checker's.
 const GUARD: u32 = 32;
 
-/// The bound for MSE, to about `precision` bits below its own size; `None` for other losses and beyond 1000 distinct class sizes.
+/// Bits below one that an objective may be small before the precision grows with it.
+const ROOM: i32 = 8;
+
+/// The bound for MSE, to about `precision` bits, below its own size where it is small; `None` for other losses and beyond 1000 distinct
+/// class sizes.
 pub(super) fn bound(plain: &Plain, objective: &Ball, precision: u32) -> Option<Modes> {
     if !plain.mse {
         return None;
@@ -37,7 +41,7 @@ pub(super) fn bound(plain: &Plain, objective: &Ball, precision: u32) -> Option<M
     if spectrum.sizes.len() > MAX_SIZES {
         return None;
     }
-    let precision = precision + objective.mid().get_exp().map_or(0, |e| (-e).max(0)) as u32;
+    let precision = precision + objective.mid().get_exp().map_or(0, |e| (-e - ROOM).max(0)) as u32;
     let grid = precision + GUARD;
     let floor = |x: Rational| (x << grid).floor().into_numer_denom().0;
     let column = |m: Vec<Integer>| Dyadic { rows: m.len(), cols: 1, exp: -(grid as i32), m };

@@ -34,8 +34,8 @@ pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Bal
 
 /// ‖grad f‖ at an exact point of a deep linear model, enclosed (the gradient itself is exact); `None` for other models.
 pub fn deep_gradient_norm(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
-    let linear = problem.is_deep_linear();
-    linear.then(|| Some(Ball::from_rational(&Deep::new(problem, point)?.gradient_squared(), bits).sqrt()))?
+    let point = if problem.is_deep_linear() { Deep::new(problem, point)? } else { return None };
+    Some(Ball::from_rational(&point.gradient_squared(), bits).sqrt())
 }
 
 /// A deep point: layer j maps x_{j-1} to W_j x_{j-1}, x_0 = H; ReLU acts on every hidden layer but H.

@@ -1,7 +1,7 @@
 //! Imbalanced plain MSE with a free bias: the centred target's singular values, soft-thresholded by N μ.
 //!
 //! A free bias removes the mean of every row: the target is Y_c = Y (I − 11ᵀ/N), its singular values those of [`super::spectrum`] with
-//! c = 1, where ψ(x) = x φ(x), φ(x) = Σ_k n_k/(n_k − x).
+//! c = 1. Since n²/(n − x) = n + x n/(n − x), ψ(x) = x φ(x) there, with φ(x) = Σ_k n_k/(n_k − x).
 
 use rug::{Float, Integer, Rational};
 

@@ -38,7 +38,8 @@ impl Spectrum {
         Spectrum { sizes, samples: (*samples).into(), share, whole }
     }
 
-    /// Whether it is certain that at most `i` eigenvalues exceed x = X 2^-w.
+    /// Whether it is certain that at most `i` eigenvalues exceed x = X 2^-w (M2): with p class sizes above x and none at it they are p - 1
+    /// when c Σ n²/(n - x) >= N, otherwise p.
     fn at_most_above(&self, i: usize, x: &BigInt, w: usize) -> bool {
         let distance = |n: &usize| (BigInt::from(*n) << w) - x;
         let larger: usize = self.sizes.iter().filter(|(n, _)| distance(n).is_positive()).map(|(_, classes)| classes).sum();
