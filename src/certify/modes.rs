@@ -68,3 +68,42 @@ impl Modes {
         text.matrix("m", &self.m);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{ExactPoint, Problem};
+
+    /// Every row is confirmed by the checker, whatever d, bias and class sizes: the last singular value of a regularized bias and the zero of
+    /// a free one included. At the origin the bound is at most 1/2, and its certificate accepted.
+    #[test]
+    fn every_row_is_confirmed() {
+        for (t, counts) in
+            [&[3u64, 3, 3][..], &[1, 1], &[9, 4, 2, 1], &[5, 5, 1, 1, 1], &[1000, 1], &[7, 6, 5, 4, 3, 2, 1]].iter().enumerate()
+        {
+            for bias in ["\"none\"", "\"free\"", "\"regularized\"\nlambda_b = \"0.001\"", "\"regularized\"\nlambda_b = \"1000000\""] {
+                for (dim, lambda) in [(1, "0.01"), (counts.len() - 1, "0.0001"), (counts.len() + t % 2, "1e-9"), (counts.len(), "5")] {
+                    let file = format!(
+                        "model = \"plain\"\nloss = \"mse\"\nbias = {bias}\nclass_counts = {counts:?}\ndim = {dim}\nlambda_w = \"{lambda}\"\nlambda_h = \"0.02\"\n"
+                    );
+                    let plain = Plain::new(&Problem::from_toml(&file).unwrap()).unwrap();
+                    let zeros = |rows: usize, cols: usize| Dyadic { rows, cols, exp: 0, m: vec![Integer::new(); rows * cols] };
+                    let b = (plain.bias != Bias::None).then(|| zeros(plain.k, 1));
+                    let point = ExactPoint { factors: vec![zeros(plain.k, dim)], h: zeros(dim, plain.n), b };
+                    let half = Ball::from_f64(0.5, 128);
+                    for precision in [60, 100, 1000] {
+                        let modes = bound(&plain, &half, precision).unwrap();
+                        let bounds = super::super::bounds_from(&plain, &modes.lower, &half, modes.precision).unwrap();
+                        let mut text = Writer::new(file.as_bytes(), "modes", modes.precision);
+                        text.point("", &point);
+                        modes.sections(&mut text);
+                        text.gap_claims(&bounds, "self-duality");
+                        let outcome = ufm_check::check(file.as_bytes(), text.finish().as_bytes());
+                        assert!(matches!(outcome, ufm_check::Outcome::Verified(_)), "{file}{precision}: {outcome:?}");
+                        assert!(bounds.lower >= 0 && bounds.lower <= 0.5);
+                    }
+                }
+            }
+        }
+    }
+}
