@@ -84,9 +84,9 @@ fn verdicts_of_points_that_are_no_minima() {
 #[test]
 fn a_gap_above_the_tolerance_at_a_critical_point_is_a_near_minimum() {
     let desk = Desk::new();
-    // One dimension for two unequal classes: an isolated minimum, away from the convex bound.
+    // One dimension for two unequal classes and a regularized bias: an isolated minimum, away from both bounds.
     let counts = PROBLEM.replace("classes = 3\n", "").replace("per_class = 2", "class_counts = [3, 1]");
-    desk.file("q.toml", counts.replace("dim = 4", "dim = 1"));
+    desk.file("q.toml", counts.replace("dim = 4", "dim = 1").replace("\"none\"", "\"regularized\"\nlambda_b = \"0.1\""));
     assert_eq!(desk.ufm("solve q.toml --out q.npz").code, 0);
     let run = desk.ufm("certify q.toml --solution q.npz --out q.cert --json");
     let v = run.json();

@@ -152,14 +152,14 @@ fn at_a_threshold_the_mode_is_dead() {
 }
 
 #[test]
-fn small_dimensions_are_settled_by_the_closed_form() {
+fn small_dimensions_are_settled_by_the_modes_of_the_target() {
     let grid = Grid::from_toml(
         "model = 'plain'\nloss = 'mse'\nbias = 'none'\nclasses = 5\nper_class = 2\ndim = [2, 'K-1', 'K']\nlambda = '0.01'\n[options]\ndigits = 20\n",
     )
     .unwrap();
     let found: Vec<_> = solved(&grid).into_iter().map(|r| (r.outcome.status, r.outcome.bound.unwrap(), r.outcome.rank.unwrap())).collect();
     let holds = |bound: &str, rank| (SweepStatus::Holds, bound.to_owned(), rank);
-    assert_eq!(found, [holds("closed-form", 2), holds("closed-form", 4), holds("dual", 5)]);
+    assert_eq!(found, [holds("modes", 2), holds("modes", 4), holds("dual", 5)]);
 }
 
 #[test]

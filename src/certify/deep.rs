@@ -72,6 +72,7 @@ pub(super) fn certify(
         bounds,
         curvature: None,
         tight: tight(problem),
+        modes: true,
         dual: None,
         text: None,
     };

@@ -220,6 +220,7 @@ pub(super) fn certify(
         bounds,
         curvature: None,
         tight: super::tight(problem) && proof.as_ref().is_none_or(|proof| proof.tight),
+        modes: false,
         dual: proof.as_ref().map(|proof| proof.r.clone()),
         text: None,
     };

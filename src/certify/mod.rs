@@ -12,6 +12,7 @@ mod focal;
 mod identity;
 mod inertia;
 mod loss_bounds;
+mod modes;
 mod objective;
 mod rocq;
 mod saddle;
@@ -86,9 +87,11 @@ impl Verdict {
 pub struct Collapse {
     /// tr S_W = (1/N) Σ ‖h_i − h̄_{y_i}‖² <= 2 g / (λ_H N). Sphere: <= 2 g / min b.
     pub within_class: Float,
-    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix. Sphere: (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
+    /// ‖W + G Hᵀ/λ_W‖² <= 2 g / λ_W, G the certificate's dual matrix; kind `modes`: −μ times the polar factor of WH. Sphere:
+    /// (1/N) Σ ‖h_i + (τ/b_{y_i}) Wᵀ r_{y_i}‖² <= 2 g / min b.
     pub self_duality: Float,
-    /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy.
+    /// The Fenchel–Young term <= g: ‖Z − Y − N G‖²/(2N) for MSE, mean KL(q ‖ softmax z) for cross-entropy. Kind `modes`: the squared
+    /// distance of the singular values of WH M^{1/2} from those of the minimum, over 2N.
     pub fit: Float,
 }
 
@@ -126,10 +129,13 @@ pub struct Certification {
     pub bounds: Option<Bounds>,
     /// Enclosed curvature of the witness, for a strict saddle.
     pub curvature: Option<Ball>,
-    /// Whether theory has the lower bound attained at this d: d >= K for MSE without bias or with a regularized one, d >= K − 1 otherwise.
-    /// For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the minimum is known.
+    /// Whether theory has the lower bound attained at this d: for MSE every d, but with a regularized bias and classes of different sizes
+    /// d >= K; otherwise d >= K − 1. For smaller d it holds but need not be tight; nor for the focal loss with a bias where no proof of the
+    /// minimum is known.
     pub tight: bool,
-    /// The dual matrix behind the lower bound: K × C, one column per class or tag set.
+    /// Whether the lower bound is that of the target's singular values (kind `modes`, and deep models) and not that of `dual`.
+    pub modes: bool,
+    /// The best dual matrix found: K × C, one column per class or tag set.
     pub dual: Option<crate::problem::Dyadic>,
     /// The certificate; `None` when undecided. Of a global minimum with more than 256 classes it claims the gap and what follows, not the
     /// gradient's norm, which would take half of the checker's time.
@@ -155,6 +161,10 @@ pub enum CertifyError {
 ///
 /// Sphere: the point is the radial projection of its rows of W and columns of H, and the bound is
 /// `−L*(G) − (Σ α_k + Σ β_i)/2` with [[diag α, τ G], [τ Gᵀ, diag β]] positive semidefinite (proofs/FORMAT.md, sphere).
+///
+/// For MSE a second bound does not depend on the point: `(1/2N) [tr(T M Tᵀ) − Σ_i ((s_i − N μ)_+)²]` over the min(d, K) largest singular
+/// values s_i of T M^{1/2}, M = I − c 11ᵀ/N, c = 0, 1 or 1/(1+λ_b) by bias (FORMAT.md, kind `modes`): the minimum where d is too small for
+/// the first to be. It is taken where the first leaves a gap above the tolerance and it proves more.
 ///
 /// For deep linear models the bound is the closed-form value (any depth, class sizes and d; FORMAT.md, "Deep models"), the certificate
 /// always of kind `gap`.
@@ -187,7 +197,7 @@ pub fn certify(
     point: &ExactPoint,
     options: &CertifyOptions,
 ) -> Result<Certification, CertifyError> {
-    if matches!(problem.model, Model::DeepLinear { .. }) {
+    if problem.is_deep_linear() {
         return deep::certify(problem, problem_file, point, options);
     }
     if let Model::Sphere { temperature } = &problem.model {
@@ -217,10 +227,10 @@ pub fn certify_with(
     let precision = checker_precision(&plain, bits);
     if given.is_none() && plain.k > factor::CHOLESKY_MAX && bits == F64_TIER_BITS {
         let small = |bounds: &Bounds| bounds.gap.to_rational().is_some_and(|gap| gap <= options.gap_tol);
-        let good = |objective: &Ball, dual: &dual::Dual| bounds(&plain, &dual.lower, objective, precision).as_ref().is_some_and(small);
+        let good = |objective: &Ball, dual: &dual::Dual| bounds_from(&plain, &dual.lower, objective, precision).as_ref().is_some_and(small);
         if let Some(words::Proof { objective, gradient_norm, dual }) = words::prove(&plain, point, good) {
-            let bounds = bounds(&plain, &dual.lower, &objective, precision);
-            let text = bounds.as_ref().map(|bounds| gap_text(problem_file, point, precision, &dual, bounds, None));
+            let bounds = bounds_from(&plain, &dual.lower, &objective, precision);
+            let text = bounds.as_ref().map(|b| gap_text(problem_file, point, precision, &Evidence::Dual(&dual), b, None));
             return Ok(Certification {
                 verdict: Verdict::GlobalMinimum,
                 objective: Some(objective),
@@ -228,6 +238,7 @@ pub fn certify_with(
                 bounds,
                 curvature: None,
                 tight: tight(problem),
+                modes: false,
                 dual: Some(dual.r),
                 text,
             });
@@ -242,6 +253,7 @@ pub fn certify_with(
             bounds: None,
             curvature: None,
             tight: tight(problem),
+            modes: false,
             dual: None,
             text: None,
         });
@@ -263,7 +275,14 @@ pub fn certify_with(
         Some(r) => dual::verify(&plain, r, bits),
         None => best_dual(&plain, &state, &means, &gradient_norm, &objective, options, bits),
     };
-    let bounds = dual.as_ref().and_then(|dual| bounds(&plain, &dual.lower, &objective, precision));
+    let mut bounds = dual.as_ref().and_then(|dual| bounds_from(&plain, &dual.lower, &objective, precision));
+    // The bound that does not depend on the point, where the dual matrix leaves a gap and it proves more.
+    let small = bounds.as_ref().and_then(|b| b.gap.to_rational()).is_some_and(|gap| gap <= options.gap_tol);
+    let modes = if small || given.is_some() { None } else { modes::bound(&plain, &objective, precision) };
+    let modes = modes.filter(|modes| dual.as_ref().is_none_or(|dual| dual.lower.mid() < modes.lower.mid()));
+    if let Some(modes) = &modes {
+        bounds = bounds_from(&plain, &modes.lower, &objective, modes.precision);
+    }
     let mut result = Certification {
         verdict: Verdict::Undecided(String::new()),
         objective: Some(objective),
@@ -271,6 +290,7 @@ pub fn certify_with(
         bounds,
         curvature: None,
         tight: tight(problem),
+        modes: modes.is_some(),
         dual: dual.as_ref().map(|d| d.r.clone()),
         text: None,
     };
@@ -304,21 +324,28 @@ pub fn certify_with(
             return Ok(result);
         }
     }
-    match (&result.verdict, dual, &result.bounds) {
-        (Verdict::Undecided(_), ..) => {
+    match (&result.verdict, &result.bounds) {
+        (Verdict::Undecided(_), _) => {
             result.verdict = Verdict::Undecided(
                 "precision: the gradient norm cannot be told from --tol at this precision; ask for more --digits".into(),
             );
         }
-        (_, Some(dual), Some(b)) => {
+        (_, Some(b)) => {
             // With many classes the gradient is half of the checker's work and adds nothing to a minimum's gap.
             let claimed = result.verdict != Verdict::GlobalMinimum || plain.k <= factor::CHOLESKY_MAX;
             let gradient = claimed.then_some(&gradient_norm);
-            result.text = Some(gap_text(problem_file, point, precision, &dual, b, gradient));
+            let evidence = modes.as_ref().map(Evidence::Modes).or_else(|| dual.as_ref().map(Evidence::Dual));
+            result.text = evidence.map(|evidence| gap_text(problem_file, point, precision, &evidence, b, gradient));
         }
         _ => result.verdict = Verdict::Undecided("precision: no dual matrix could be verified".into()),
     }
     Ok(result)
+}
+
+/// What a lower bound rests on.
+enum Evidence<'a> {
+    Dual(&'a dual::Dual),
+    Modes(&'a modes::Modes),
 }
 
 /// The certificate of a gap, with the gradient's norm where given.
@@ -326,14 +353,23 @@ fn gap_text(
     problem_file: &[u8],
     point: &ExactPoint,
     precision: u32,
-    dual: &dual::Dual,
+    evidence: &Evidence<'_>,
     bounds: &Bounds,
     gradient_norm: Option<&Ball>,
 ) -> String {
-    let mut text = Writer::new(problem_file, "gap", precision);
+    let (kind, precision) = match evidence {
+        Evidence::Dual(_) => ("gap", precision),
+        Evidence::Modes(modes) => ("modes", modes.precision),
+    };
+    let mut text = Writer::new(problem_file, kind, precision);
     text.point("", point);
-    text.matrix("R", &dual.r);
-    text.matrix("L", &dual.l);
+    match evidence {
+        Evidence::Dual(dual) => {
+            text.matrix("R", &dual.r);
+            text.matrix("L", &dual.l);
+        }
+        Evidence::Modes(modes) => modes.sections(&mut text),
+    }
     text.gap_claims(bounds, "self-duality");
     if let Some(norm) = gradient_norm {
         text.claim("gradient", "<=", &widened(&norm.upper(), precision, true));
@@ -343,17 +379,18 @@ fn gap_text(
 
 /// See [`Certification::tight`].
 fn tight(problem: &Problem) -> bool {
-    let centred = problem.loss != crate::problem::Loss::Mse || problem.bias == crate::problem::Bias::Free;
-    problem.dim >= problem.classes() - u64::from(centred)
+    use crate::problem::{Bias, Loss};
+    match (&problem.loss, &problem.bias) {
+        (Loss::Mse, Bias::None | Bias::Free) => true,
+        (Loss::Mse, Bias::Regularized { .. }) => problem.dim >= problem.classes() || problem.per_class().is_some(),
+        _ => problem.dim >= problem.classes() - 1,
+    }
 }
 
 /// The models and losses the certificate format covers.
 fn certifiable(problem: &Problem) -> Result<Plain, CertifyError> {
     Plain::new(problem).map_err(|e| match e {
         PlainError::Model => CertifyError::Unsupported(match &problem.model {
-            Model::DeepRelu { lambdas } if lambdas.len() == 2 => {
-                "model (two factors have no ReLU between them: as deep-linear the problem is the same, and certified)"
-            }
             Model::DeepRelu { .. } => {
                 "model (no lower bound of deep ReLU models is proved: the theory's assumes that minimisers have equal nuclear norms before and \
                  after the ReLU; ufm hunt certifies points below the collapsed value)"
@@ -457,7 +494,7 @@ fn best_dual(
     dual::better(found, dual::best_f64(plain, means, &state.point.factors[0], &state.point.h, good))
 }
 
-fn bounds(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {
+fn bounds_from(plain: &Plain, lower: &Ball, objective: &Ball, precision: u32) -> Option<Bounds> {
     let slack = checker_slack(plain, precision);
     let width = precision + 64;
     let lower = Ball::from_rational(&(lower.lower_rational()? - &slack), width).lower();

@@ -34,10 +34,8 @@ pub fn objective(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Bal
 
 /// ‖grad f‖ at an exact point of a deep linear model, enclosed (the gradient itself is exact); `None` for other models.
 pub fn deep_gradient_norm(problem: &Problem, point: &ExactPoint, bits: u32) -> Option<Ball> {
-    match problem.model {
-        Model::DeepLinear { .. } => Some(Ball::from_rational(&Deep::new(problem, point)?.gradient_squared(), bits).sqrt()),
-        _ => None,
-    }
+    let point = if problem.is_deep_linear() { Deep::new(problem, point)? } else { return None };
+    Some(Ball::from_rational(&point.gradient_squared(), bits).sqrt())
 }
 
 /// A deep point: layer j maps x_{j-1} to W_j x_{j-1}, x_0 = H; ReLU acts on every hidden layer but H.
@@ -58,7 +56,7 @@ fn product(a: &Dyadic, b: &Dyadic) -> Dyadic {
 impl<'a> Deep<'a> {
     fn new(problem: &'a Problem, point: &'a ExactPoint) -> Option<Self> {
         let (k, d, n) = problem.point_sizes().ok()?;
-        let relu = matches!(problem.model, Model::DeepRelu { .. });
+        let relu = !problem.is_deep_linear();
         let (last, hidden) = point.factors.split_last()?;
         let shapes = point.factors.len() + 1 == problem.depth()
             && hidden.iter().all(|w| (w.rows, w.cols) == (d, d))

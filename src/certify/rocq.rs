@@ -22,7 +22,8 @@ const LARGEST_SPREAD: u32 = 4096;
 ///
 /// Hypotheses: `result` is what [`certify`](super::certify) found for this problem and point; the plain model with MSE, cross-entropy or
 /// label smoothing, or the multi-label model. Guarantee: none is needed, Coq checks every number; a wrong one does not compile.
-/// `None` when the result has no dual matrix. Shapes: W (K,d), H (d,N), b (K,1).
+/// `None` when the result has no dual matrix; where its bounds rest on the modes the file's are weaker, those of the dual matrix. Shapes:
+/// W (K,d), H (d,N), b (K,1).
 ///
 /// # Errors
 /// [`CertifyError`] for other models and losses, points of the wrong shape, and logits more than 4096 apart.

@@ -107,7 +107,9 @@ fn run_one(args: &Args, options: &CertifyOptions) -> Result<bool, CliError> {
         let mut table = Table::default();
         report::certificate_rows(&mut table, &certificate);
         if text.is_some() {
-            table.row("written", &out.display().to_string());
+            let weaker = args.format == Format::Rocq && result.modes;
+            let note = if weaker { " (its lower bound is the dual matrix's, which is weaker at this point or dimension)" } else { "" };
+            table.row("written", &format!("{}{note}", out.display()));
         } else if args.format == Format::Rocq {
             table.row("written", "nothing: no lower bound was found");
         } else {

@@ -1,40 +1,22 @@
 //! Imbalanced plain MSE with a free bias: the centred target's singular values, soft-thresholded by N μ.
 //!
-//! A free bias removes the mean of every row, so the target is Y_c = Y (I − 11ᵀ/N) with Y_c Y_cᵀ = D − n nᵀ/N, D = diag(n). An
-//! eigenvector with eigenvalue x, scaled to nᵀu = N, is u = (D − x)^{-1} n, and its scale is the condition Σ n_k²/(n_k − x) = N.
-//! Since n²/(n − x) = n + x n/(n − x), that is x φ(x) = 0 with
-//!
-//! ```text
-//! φ(x) = Σ_k n_k / (n_k − x),
-//! ```
-//!
-//! increasing between its poles: one root between consecutive distinct sizes, and x = 0 with the all-ones vector. A size shared by
-//! m classes is itself an eigenvalue m − 1 times, with the vectors on those classes that sum to zero.
+//! A free bias removes the mean of every row: the target is Y_c = Y (I − 11ᵀ/N), its singular values those of [`super::spectrum`] with
+//! c = 1. Since n²/(n − x) = n + x n/(n − x), ψ(x) = x φ(x) there, with φ(x) = Σ_k n_k/(n_k − x).
 
 use rug::{Float, Integer, Rational};
 
-use super::{Form, Regime, Scalar, Unavailable, frame, modes::spread, root};
+use super::spectrum::{Mode, Spectrum};
+use super::{Form, Regime, Scalar, Unavailable, frame, modes::spread};
 use crate::problem::ExactPoint;
 use crate::scalar::{Ball, sqrt_rational};
 
 /// Distinct class sizes up to which the roots are computed: the work is their square.
 const MAX_SIZES: usize = 1_000;
 
-/// The square of a singular value of Y_c.
-#[derive(Clone, Copy)]
-enum Mode {
-    /// The root between sizes `i` and `i + 1` of [`Centred::sizes`].
-    Between(usize),
-    /// Size `i` itself, the `j`-th of its copies.
-    At(usize, u64),
-}
-
 /// f* = Σ over modes alive of N μ²/2 + μ (s − N μ), plus Σ s²/(2N) over the others; alive when s² > (N μ)², exactly.
 pub(super) struct Centred {
     counts: Vec<u64>,
-    samples: u64,
-    /// Distinct class sizes, ascending, with how many classes have each.
-    sizes: Vec<(u64, u64)>,
+    spectrum: Spectrum,
     /// Modes alive and kept, largest first.
     alive: Vec<Mode>,
     mu_squared: Rational,
@@ -44,25 +26,21 @@ pub(super) struct Centred {
 
 impl Centred {
     pub fn new(counts: &[u64], dim: u64, lambda_w: &Rational, lambda_h: &Rational) -> Result<Self, Unavailable> {
-        let mut sorted = counts.to_vec();
-        sorted.sort_unstable();
-        let sizes: Vec<(u64, u64)> = sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len() as u64)).collect();
-        if sizes.len() > MAX_SIZES {
+        let spectrum = Spectrum::new(counts, Rational::from(1));
+        if spectrum.sizes.len() > MAX_SIZES {
             return Err(Unavailable::Unsupported("a free bias with more than 1000 distinct class sizes"));
         }
-        let samples = counts.iter().sum();
         let mu_squared = Rational::from(lambda_w * lambda_h);
-        let mut form =
-            Centred { counts: counts.to_vec(), samples, sizes, alive: vec![], mu_squared, ratio: Rational::from(lambda_w / lambda_h) };
+        let mut form = Centred { counts: counts.to_vec(), spectrum, alive: vec![], mu_squared, ratio: Rational::from(lambda_w / lambda_h) };
         // Below the number of modes alive the largest are kept.
         let kept = usize::try_from(dim).unwrap_or(usize::MAX);
-        form.alive = form.modes().filter(|&mode| form.exceeds_threshold(mode)).take(kept).collect();
+        form.alive = form.spectrum.modes().filter(|&mode| form.exceeds_threshold(mode)).take(kept).collect();
         Ok(form)
     }
 
     /// (N μ)².
     fn threshold(&self) -> Rational {
-        &self.mu_squared * Rational::from(Integer::from(self.samples).square())
+        &self.mu_squared * Rational::from(Integer::from(self.spectrum.samples).square())
     }
 
     /// Of each mode alive, largest first: how many singular values are larger.
@@ -76,75 +54,37 @@ impl Centred {
         self.alive = modes.iter().map(|&i| self.alive[i]).collect();
     }
 
-    /// The K − 1 modes, largest first.
-    fn modes(&self) -> impl Iterator<Item = Mode> {
-        (0..self.sizes.len()).rev().flat_map(|i| {
-            let copies = (0..self.sizes[i].1 - 1).map(move |j| Mode::At(i, j));
-            copies.chain((i > 0).then(|| Mode::Between(i - 1)))
-        })
-    }
-
     /// Whether s² > (N μ)², by the sign of φ at the threshold.
     fn exceeds_threshold(&self, mode: Mode) -> bool {
-        let threshold = self.threshold();
+        let (threshold, sizes) = (self.threshold(), &self.spectrum.sizes);
         match mode {
-            Mode::At(i, _) => threshold < self.sizes[i].0,
-            Mode::Between(i) if threshold <= self.sizes[i].0 => true,
-            Mode::Between(i) if threshold >= self.sizes[i + 1].0 => false,
-            Mode::Between(_) => {
+            Mode::At(i, _) => threshold < sizes[i].0,
+            Mode::Below(i) if i > 0 && threshold <= sizes[i - 1].0 => true,
+            Mode::Below(i) if threshold >= sizes[i].0 => false,
+            Mode::Below(_) => {
                 let term = |&(n, m): &(u64, u64)| Rational::from(n) * Rational::from(m) / (Rational::from(n) - &threshold);
-                self.sizes.iter().map(term).sum::<Rational>() < 0
+                sizes.iter().map(term).sum::<Rational>() < 0
             }
         }
     }
 
-    /// s².
-    fn square(&self, mode: Mode, prec: u32) -> Ball {
-        let i = match mode {
-            Mode::At(i, _) => return super::whole(self.sizes[i].0, prec),
-            Mode::Between(i) => i,
-        };
-        let width = prec + root::GUARD;
-        let ((low, m_low), (high, m_high)) = (self.sizes[i], self.sizes[i + 1]);
-        let weight = |n: u64, m: u64| Integer::from(n) * m;
-        let others = || self.sizes.iter().enumerate().filter(|&(j, _)| j != i && j != i + 1).map(|(_, size)| size);
-        // φ (x − low) (high − x): the same sign inside, without the two poles.
-        let cleared = |x: &Float| {
-            let (left, right) = (Float::with_val(width, x - low), Float::with_val(width, high - x));
-            let term = |&(n, m): &(u64, u64)| Float::with_val(width, weight(n, m)) / Float::with_val(width, n - x);
-            let rest = others().map(term).fold(Float::new(width), |sum, t| sum + t);
-            let ends = Float::with_val(width, &left * weight(high, m_high)) - Float::with_val(width, &right * weight(low, m_low));
-            ends + left * right * rest
-        };
-        let phi = |x: &Float| {
-            if *x >= high {
-                return super::whole(1, width);
-            }
-            let x = Ball::exact(Float::with_val(width, x));
-            let term = |&(n, m): &(u64, u64)| Ball::from_integer(&weight(n, m), width) / (super::whole(n, width) - &x);
-            self.sizes.iter().map(term).fold(Ball::zero(width), |sum, t| sum + t)
-        };
-        let x = root::approximate(Float::with_val(width, low), Float::with_val(width, high), width, cleared);
-        root::enclose(&x, &Float::with_val(width, low), prec, phi)
-    }
-
     /// s − N μ for a mode alive.
     fn value(&self, mode: Mode, prec: u32) -> Ball {
-        self.square(mode, prec).sqrt() - sqrt_rational(&self.threshold(), prec)
+        self.spectrum.square(mode, prec).sqrt() - sqrt_rational(&self.threshold(), prec)
     }
 
     /// The unit left singular vector, one entry per class.
     fn vector(&self, mode: Mode, width: u32) -> Vec<Float> {
         let mut v: Vec<Float> = match mode {
-            Mode::Between(_) => {
-                let x = self.square(mode, width + root::GUARD).mid();
+            Mode::Below(_) => {
+                let x = self.spectrum.square(mode, width + super::root::GUARD).mid();
                 self.counts.iter().map(|&n| Float::with_val(width, n) / Float::with_val(width, n - &x)).collect()
             }
             // Helmert's vectors on the classes of this size: j + 1 ones, then −(j + 1).
             Mode::At(i, j) => {
                 let mut seen = 0;
                 let entry = |&n: &u64| {
-                    if n != self.sizes[i].0 {
+                    if n != self.spectrum.sizes[i].0 {
                         return Float::new(width);
                     }
                     seen += 1;
@@ -169,16 +109,15 @@ impl Form for Centred {
     }
 
     fn f_star(&self, prec: u32) -> Ball {
-        // Modes not kept cost their squares: the trace N − Σ n²/N less the squares kept.
-        let n = Rational::from(self.samples);
-        let squares: Integer = self.counts.iter().map(|&n| Integer::from(n).square()).sum();
-        let mut exact = (n.clone() - Rational::from(squares) / &n) / &n / 2u32;
+        // Modes not kept cost their squares: the trace less the squares kept.
+        let n = Rational::from(self.spectrum.samples);
+        let mut exact = self.spectrum.trace() / &n / 2u32;
         exact += Rational::from(&self.mu_squared * &n) / 2u32 * Rational::from(self.alive.len() as u64);
         let mu = sqrt_rational(&self.mu_squared, prec);
         let twice = Ball::from_rational(&(n * 2u32), prec);
         let shift = sqrt_rational(&self.threshold(), prec);
         let change = |mode: &Mode| {
-            let square = self.square(*mode, prec);
+            let square = self.spectrum.square(*mode, prec);
             &mu * &(square.sqrt() - &shift) - square / &twice
         };
         self.alive.iter().map(change).fold(Ball::from_rational(&exact, prec), |sum, x| sum + x)
@@ -206,16 +145,17 @@ impl Form for Centred {
         let mut w = vec![Float::new(width); k * d];
         let mut columns = vec![Float::new(width); d * k];
         for (j, &mode) in self.alive.iter().enumerate() {
-            let (x, s) = (self.value(mode, width), self.square(mode, width).sqrt().mid());
+            let (x, s) = (self.value(mode, width), self.spectrum.square(mode, width).sqrt().mid());
             let (w_scale, h_scale) = ((&x / &root_ratio).sqrt().mid(), (&x * &root_ratio).sqrt().mid() / s);
             let v = self.vector(mode, width);
-            let mean = v.iter().zip(&self.counts).fold(Float::new(width), |sum, (v, n)| sum + Float::with_val(width, v * n)) / self.samples;
+            let mean = v.iter().zip(&self.counts).fold(Float::new(width), |sum, (v, n)| sum + Float::with_val(width, v * n))
+                / self.spectrum.samples;
             for (class, v) in v.iter().enumerate() {
                 w[class * d + j] = Float::with_val(width, v * &w_scale);
                 columns[j * k + class] = Float::with_val(width, v - &mean) * &h_scale;
             }
         }
-        let bias: Vec<Float> = self.counts.iter().map(|&c| Float::with_val(width, c) / self.samples).collect();
+        let bias: Vec<Float> = self.counts.iter().map(|&c| Float::with_val(width, c) / self.spectrum.samples).collect();
         ExactPoint {
             factors: vec![frame::on_grid(k, d, &w, prec)],
             h: spread(&frame::on_grid(d, k, &columns, prec), &self.counts, n),

@@ -3,14 +3,16 @@
 
 use rug::{Float, Integer, Rational, ops::Pow};
 
-use super::{Form, Regime, Scalar, Unavailable, frame, modes::spread, whole};
+use super::{Form, Regime, Scalar, Unavailable, frame, modes::by_size, modes::spread, whole};
 use crate::problem::{ExactPoint, Labels, Model, Problem};
 use crate::scalar::{Ball, root_rational, sqrt_rational};
 
-/// Each mode minimises (x−1)²/2 + (p/2) κ x^{2/p}: (1−x) x^{1−2/p} = κ_k, κ_k = N Λ^{1/p} n_k^{1/p−1}; alive while κ_k <= κ_c.
+/// Each mode minimises (x−1)²/2 + (p/2) κ x^{2/p}: (1−x) x^{1−2/p} = κ_k, κ_k = N Λ^{1/p} n_k^{1/p−1}; alive while κ_k <= κ_c, and of
+/// more than d modes the d largest classes'.
 pub(super) struct Deep {
     labels: Labels,
     samples: u64,
+    dim: u64,
     lambdas: Vec<Rational>,
     relu: bool,
 }
@@ -67,8 +69,7 @@ pub(super) fn largest_t(p: u32, kappa: &Ball, prec: u32) -> Ball {
     }
 }
 
-/// The least objective over collapsed points of a deep model, whatever its dimension: the deep linear model's minimum for d >= K, a lower
-/// bound of it for smaller d. `None` for other models.
+/// The least objective over collapsed points of a deep model, which is the deep linear model's minimum. `None` for other models.
 pub(crate) fn collapsed_value(problem: &Problem, prec: u32) -> Option<Ball> {
     match &problem.model {
         Model::DeepLinear { lambdas } => Some(Deep::unchecked(problem, lambdas, false).f_star(prec)),
@@ -78,15 +79,14 @@ pub(crate) fn collapsed_value(problem: &Problem, prec: u32) -> Option<Ball> {
 }
 
 impl Deep {
-    pub fn new(problem: &Problem, lambdas: &[Rational], relu: bool) -> Result<Self, Unavailable> {
-        let least = problem.classes();
-        if problem.dim < least {
-            return Err(Unavailable::Dimension { least, dim: problem.dim });
-        }
-        Ok(Self::unchecked(problem, lambdas, relu))
+    /// The collapsed candidate of a deep ReLU model.
+    pub fn new(problem: &Problem, lambdas: &[Rational]) -> Result<Self, Unavailable> {
+        let (least, dim) = (problem.classes(), problem.dim);
+        let form = Self::unchecked(problem, lambdas, true);
+        if form.relu && dim < least { Err(Unavailable::Dimension { least, dim }) } else { Ok(form) }
     }
 
-    fn unchecked(problem: &Problem, lambdas: &[Rational], relu: bool) -> Self {
+    pub fn unchecked(problem: &Problem, lambdas: &[Rational], relu: bool) -> Self {
         // Equal class sizes are balanced however they were written.
         let labels = match problem.per_class() {
             Some(per_class) => Labels::Balanced { classes: problem.classes(), per_class },
@@ -97,7 +97,9 @@ impl Deep {
 
     /// Class sizes as they were written.
     pub fn listed(problem: &Problem, lambdas: &[Rational], relu: bool) -> Self {
-        Deep { labels: problem.labels.clone(), samples: problem.samples(), lambdas: lambdas.to_vec(), relu }
+        // Two factors have no ReLU.
+        let relu = relu && lambdas.len() > 2;
+        Deep { labels: problem.labels.clone(), samples: problem.samples(), dim: problem.dim, lambdas: lambdas.to_vec(), relu }
     }
 
     fn p(&self) -> u32 {
@@ -108,7 +110,7 @@ impl Deep {
         self.lambdas.iter().fold(Rational::from(1), |product, l| product * l)
     }
 
-    /// The distinct class sizes with how many classes have each; one entry when balanced.
+    /// The distinct class sizes, largest first, with how many classes have each; one entry when balanced.
     fn groups(&self) -> Vec<(u64, u64)> {
         match &self.labels {
             Labels::Balanced { classes, per_class } => vec![(*per_class, *classes)],
@@ -147,7 +149,18 @@ impl Deep {
     fn survivors(&self) -> u64 {
         let critical = critical_power(self.p());
         let alive = |n: u64| if self.p() == 2 { self.kappa_power(n) < critical } else { self.kappa_power(n) <= critical };
-        self.groups().iter().filter(|&&(n, _)| alive(n)).map(|&(_, classes)| classes).sum()
+        self.groups().iter().filter(|&&(n, _)| alive(n)).map(|&(_, classes)| classes).sum::<u64>().min(self.dim)
+    }
+
+    /// The distinct class sizes with their roots, and how many classes keep their mode and how many there is no room for.
+    fn roots(&self, prec: u32) -> Vec<(u64, Ball, u64, u64)> {
+        let mut room = self.dim;
+        let kept = |(n, classes): (u64, u64)| {
+            let kept = classes.min(room);
+            room -= kept;
+            (n, self.root(n, prec), kept, classes - kept)
+        };
+        self.groups().into_iter().map(kept).collect()
     }
 
     fn classes(&self) -> u64 {
@@ -162,10 +175,9 @@ impl Form for Deep {
 
     fn f_star(&self, prec: u32) -> Ball {
         let mut value = Ball::zero(prec);
-        for (n, classes) in self.groups() {
-            let mode = mode_value(self.p(), &self.root(n, prec), prec);
-            let weight = Rational::from(n) * Rational::from(classes) / Rational::from(self.samples);
-            value = value + mode * Ball::from_rational(&weight, prec);
+        for (n, x, kept, lost) in self.roots(prec) {
+            let weight = |classes: u64| Ball::from_rational(&(Rational::from(n) * Rational::from((classes, self.samples))), prec);
+            value = value + mode_value(self.p(), &x, prec) * weight(kept) + weight(lost).scale(-1);
         }
         value
     }
@@ -180,8 +192,11 @@ impl Form for Deep {
                 ("logit_scale", Scalar::Value(self.root(per_class, prec))),
             ];
         }
-        let value = |n: u64| sqrt_rational(&Rational::from(n), prec) * self.root(n, prec);
-        let list = self.groups().into_iter().flat_map(|(n, classes)| vec![value(n); classes as usize]).collect();
+        let mut list = Vec::new();
+        for (n, x, kept, lost) in self.roots(prec) {
+            list.extend(vec![sqrt_rational(&Rational::from(n), prec) * x; kept as usize]);
+            list.extend(vec![Ball::zero(prec); lost as usize]);
+        }
         vec![("surviving_classes", Scalar::Count(self.survivors())), ("singular_values", Scalar::List(list))]
     }
 
@@ -198,10 +213,10 @@ impl Form for Deep {
     }
 
     fn minimum_dim(&self) -> u64 {
-        self.classes()
+        self.classes().min(self.dim)
     }
 
-    /// Every factor diagonal and nonnegative: λ_j σ_j² = (Λ n_k x_k²)^{1/p} on mode k.
+    /// Every factor diagonal and nonnegative, mode j on coordinate j: λ_i σ_i² = (Λ n_k x_k²)^{1/p} for the j-th largest class k.
     fn minimiser(&self, (k, d, n): (usize, usize, usize), prec: u32) -> ExactPoint {
         let width = prec + frame::GUARD;
         let counts = match &self.labels {
@@ -209,27 +224,36 @@ impl Form for Deep {
             Labels::Counts(counts) => counts.clone(),
             Labels::TagSets { .. } | Labels::Tagged { .. } => vec![],
         };
+        // A coordinate for each class, or for the d largest.
+        let places: Vec<(usize, usize)> = if d < k {
+            by_size(&counts).into_iter().take(d).enumerate().map(|(j, class)| (class, j)).collect()
+        } else {
+            (0..k).map(|class| (class, class)).collect()
+        };
         let product = Ball::from_rational(&self.product(), width);
-        let mut energies: Vec<Ball> = Vec::with_capacity(k);
         let roots: Vec<(u64, Ball)> = self.groups().into_iter().map(|(n, _)| (n, self.root(n, width))).collect();
-        for &n in &counts {
+        let energy = |n: u64| {
             let x = roots.iter().find(|(size, _)| *size == n).map_or_else(|| Ball::zero(width), |(_, x)| x.clone());
-            energies.push((&product * &(&whole(n, width) * &x.square())).root(self.p()));
-        }
-        let diagonal = |lambda: &Rational, scale: Option<&[u64]>, rows: usize, cols: usize| {
+            (&product * &(&whole(n, width) * &x.square())).root(self.p())
+        };
+        let energies: Vec<Ball> = places.iter().map(|&(class, _)| energy(counts[class])).collect();
+        // Entry (row, column) of each place, from its class and coordinate.
+        let diagonal = |lambda: &Rational, features: bool, rows: usize, cols: usize, at: fn((usize, usize)) -> (usize, usize)| {
             let mut m = vec![Float::new(width); rows * cols];
-            for (class, energy) in energies.iter().enumerate() {
+            for (&place, energy) in places.iter().zip(&energies) {
                 let mut square = energy / &Ball::from_rational(lambda, width);
-                if let Some(counts) = scale {
-                    square = square / whole(counts[class], width);
+                if features {
+                    square = square / whole(counts[place.0], width);
                 }
-                m[class * cols + class] = square.sqrt().mid();
+                let (i, j) = at(place);
+                m[i * cols + j] = square.sqrt().mid();
             }
             frame::on_grid(rows, cols, &m, prec)
         };
-        let columns = diagonal(&self.lambdas[0], Some(&counts), d, k);
         let last = self.lambdas.len() - 1;
-        let factors = (1..=last).map(|j| diagonal(&self.lambdas[j], None, if j == last { k } else { d }, d)).collect();
+        let columns = diagonal(&self.lambdas[0], true, d, k, |(class, j)| (j, class));
+        let mut factors: Vec<_> = (1..last).map(|i| diagonal(&self.lambdas[i], false, d, d, |(_, j)| (j, j))).collect();
+        factors.push(diagonal(&self.lambdas[last], false, k, d, |place| place));
         ExactPoint { factors, h: spread(&columns, &counts, n), b: None }
     }
 }

@@ -13,6 +13,7 @@ mod landscape;
 mod modes;
 mod mse;
 mod root;
+mod spectrum;
 mod sphere;
 mod tag_scales;
 mod tags;
@@ -22,6 +23,7 @@ pub(crate) use focal::Margin;
 pub use graph::GraphFamily;
 pub(crate) use graph::complete_graph;
 pub use landscape::{CriticalPoint, MinorityThreshold, critical_points, minority_threshold};
+pub(crate) use spectrum::{Mode, Spectrum};
 
 use crate::problem::{Bias, ExactPoint, Labels, Loss, Model, Problem, SpecError};
 use crate::scalar::{Ball, Rational};
@@ -147,7 +149,7 @@ impl ClosedForm {
 /// Hypotheses: plain MSE (balanced: every bias mode; any class sizes without or with a free bias), plain cross-entropy and label smoothing
 /// (balanced, every bias mode), focal (balanced, every bias mode; conditional where the proof does not
 /// cover a bias), the sphere model (balanced), multi-label (balanced within each multiplicity, every bias mode), deep linear (any depth and class sizes), deep ReLU (conditional: the collapsed candidate). The
-/// dimension must allow the minimiser; MSE without or with free bias is exact for smaller d too.
+/// dimension must allow the minimiser; MSE is exact for every d, plain or deep linear: the d largest modes are kept.
 ///
 /// # Errors
 /// [`Unavailable`], saying which hypothesis fails.
@@ -164,7 +166,7 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
     let balanced = problem.per_class();
     let form: Box<dyn Form> = match (&problem.model, &problem.loss) {
         (Model::Plain { lambda_w, lambda_h }, loss) => match (loss, balanced) {
-            (Loss::Mse, Some(n)) => Box::new(mse::Balanced::new(problem, n, lambda_w, lambda_h)?),
+            (Loss::Mse, Some(n)) => Box::new(mse::Balanced::new(problem, n, lambda_w, lambda_h)),
             (Loss::Mse, None) => match (&problem.labels, &problem.bias) {
                 (Labels::Counts(counts), Bias::None) => Box::new(modes::Imbalanced::new(counts, problem.dim, lambda_w, lambda_h)),
                 (Labels::Counts(counts), Bias::Free) => Box::new(centred::Centred::new(counts, problem.dim, lambda_w, lambda_h)?),
@@ -181,8 +183,8 @@ pub fn closed_form(problem: &Problem) -> Result<ClosedForm, Unavailable> {
             (Loss::Focal { .. }, None) => return Err(Unavailable::Unsupported("imbalanced focal loss")),
             (Loss::PickAllLabels, _) => return Err(Unavailable::Unsupported("pick-all-labels in the plain model")),
         },
-        (Model::DeepLinear { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, false)?),
-        (Model::DeepRelu { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas, true)?),
+        (Model::DeepLinear { lambdas }, _) => Box::new(deep::Deep::unchecked(problem, lambdas, false)),
+        (Model::DeepRelu { lambdas }, _) => Box::new(deep::Deep::new(problem, lambdas)?),
         (Model::Sphere { temperature }, _) => match balanced {
             Some(n) => Box::new(sphere::Sphere::new(problem, n, temperature)?),
             None => return Err(Unavailable::Unsupported("imbalanced classes on the sphere")),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rug::{Float, Rational};
 
-use super::{Form, Regime, Scalar, Unavailable, c_squared, frame, whole};
+use super::{Form, Regime, Scalar, c_squared, frame, whole};
 use crate::problem::{Bias, ExactPoint, Problem};
 use crate::scalar::{Ball, sqrt_rational};
 
@@ -20,17 +20,10 @@ pub(super) struct Balanced {
 }
 
 impl Balanced {
-    pub fn new(problem: &Problem, n: u64, lambda_w: &Rational, lambda_h: &Rational) -> Result<Self, Unavailable> {
+    pub fn new(problem: &Problem, n: u64, lambda_w: &Rational, lambda_h: &Rational) -> Self {
         let k = problem.classes();
         let ratio = Rational::from(lambda_w / lambda_h) / Rational::from(n);
-        let form = Balanced { k, n, dim: problem.dim, bias: problem.bias.clone(), c_squared: c_squared(k, n, lambda_w, lambda_h), ratio };
-        // Without a mean component to place, or where all modes are equal, fewer dimensions keep the top modes exactly.
-        let exact_below = !matches!(form.bias, Bias::Regularized { .. });
-        let least = form.minimum_dim();
-        if problem.dim < least && !exact_below {
-            return Err(Unavailable::Dimension { least, dim: problem.dim });
-        }
-        Ok(form)
+        Balanced { k, n, dim: problem.dim, bias: problem.bias.clone(), c_squared: c_squared(k, n, lambda_w, lambda_h), ratio }
     }
 
     fn c(&self, prec: u32) -> Ball {
@@ -41,9 +34,10 @@ impl Balanced {
         self.c_squared >= 1
     }
 
-    /// g = λ_b/(1+λ_b) when it exceeds c: the mean component is alive.
+    /// g = λ_b/(1+λ_b) when it exceeds c and K dimensions leave room: the mean component is alive. It gains less than the others,
+    /// (g/2K) (1 − c/g)² < (1/2K) (1 − c)², so of d < K modes it is none.
     fn mean_alive(&self) -> Option<Rational> {
-        let g = self.g()?;
+        let g = self.g().filter(|_| self.dim >= self.k)?;
         (Rational::from(g.square_ref()).cmp(&self.c_squared) == Ordering::Greater).then_some(g)
     }
 
@@ -129,7 +123,7 @@ impl Form for Balanced {
         if self.dead() {
             return 1;
         }
-        if self.mean_alive().is_some() { self.k } else { self.modes() }
+        if self.mean_alive().is_some() { self.k } else { self.modes().min(self.dim) }
     }
 
     fn minimiser(&self, (k, d, _): (usize, usize, usize), prec: u32) -> ExactPoint {

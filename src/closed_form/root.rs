@@ -26,6 +26,11 @@ pub(super) fn approximate(low: Float, high: Float, width: u32, f: impl Fn(&Float
         // The root of the exponential-times-line through the three points.
         x = if root > 0 { Float::with_val(width, &mid - half * &f_mid / root) } else { mid.clone() };
         if !(x > low && x < high) {
+            // Rounded onto the end that was the last estimate: nothing more is to be had.
+            let end = if x <= low { &low } else { &high };
+            if *end == last {
+                return last;
+            }
             x.clone_from(&mid);
         }
         let f_x = f(&x);

@@ -98,6 +98,11 @@ impl Problem {
         }
     }
 
+    /// Whether the model is a deep linear one: by name, or because two factors have no hidden layer for a ReLU.
+    pub(crate) fn is_deep_linear(&self) -> bool {
+        matches!(self.model, Model::DeepLinear { .. }) || (matches!(self.model, Model::DeepRelu { .. }) && self.depth() == 2)
+    }
+
     /// Number of factors p (2 for plain, sphere, multi-label).
     pub fn depth(&self) -> usize {
         match &self.model {

@@ -82,7 +82,7 @@ pub struct Outcome {
     pub iterations: Option<u64>,
     pub objective: Option<String>,
     pub lower: Option<String>,
-    /// What `lower` rests on: `dual`, the certificate, or `closed-form`, the theorem, where the dimension is too small for a tight dual.
+    /// What the certificate's `lower` rests on: `dual`, a dual matrix, or `modes`, the target's singular values (MSE).
     pub bound: Option<String>,
     pub gap: Option<String>,
     /// A certified upper bound.
@@ -264,7 +264,7 @@ impl Outcome {
         if let Some(b) = &c.bounds {
             self.lower = Some(Ball::exact(b.lower.clone()).lower_decimal(options.digits));
             self.gap = Some(Ball::exact(b.gap.clone()).upper_decimal(BOUND_DIGITS));
-            self.bound = Some("dual".into());
+            self.bound = Some(if c.modes { "modes" } else { "dual" }.into());
         }
         if let (Some(form), Some(b), false) = (form, &c.bounds, self.conditional) {
             let f_star = form.f_star(bits(options.digits));
@@ -272,9 +272,6 @@ impl Outcome {
             if below(&Ball::exact(b.upper.clone()), &f_star) || below(&f_star, &Ball::exact(b.lower.clone())) {
                 return (SweepStatus::Refuted, Some("the certified bounds exclude the closed form's minimum".into()));
             }
-        }
-        if c.verdict == Verdict::NearMinimum && !c.tight && self.bounded_by_theory(c, form, options) {
-            return (SweepStatus::Holds, None);
         }
         match &c.verdict {
             Verdict::GlobalMinimum => (SweepStatus::Holds, None),
@@ -291,21 +288,5 @@ impl Outcome {
             Verdict::NearMinimum => (SweepStatus::Undecided, Some("critical, but the certified gap is above gap_tol".into())),
             Verdict::Undecided(why) => (SweepStatus::Undecided, Some(why.clone())),
         }
-    }
-
-    /// Whether the closed form, which is exact at small dimensions too where it is there, settles what the dual bound cannot.
-    fn bounded_by_theory(&mut self, c: &Certification, form: Option<&ClosedForm>, options: &SweepOptions) -> bool {
-        let (Some(form), Some(value), false) = (form, &c.objective, self.conditional) else { return false };
-        let least = form.f_star(2 * bits(options.digits));
-        let gap = value - &least;
-        let tolerance = options.certify_options().gap_tol;
-        if gap.upper_rational().is_none_or(|gap| gap > tolerance) {
-            return false;
-        }
-        self.lower = Some(least.lower_decimal(options.digits));
-        self.gap = Some(gap.upper_decimal(BOUND_DIGITS));
-        self.bound = Some("closed-form".into());
-        self.verdict = Some(Verdict::GlobalMinimum.name().into());
-        true
     }
 }

@@ -108,6 +108,13 @@ pub fn formal(id: &str) -> Option<Formal> {
             GAP,
             &["closed_form", "certificates"],
         ),
+        "mse-low-dimension" => entry(
+            Unproved,
+            &[],
+            "not written: von Neumann's trace inequality, which needs singular values of any matrix",
+            "modes (checker)",
+            &["modes", "refine"],
+        ),
         "ce-simplex-etf" => entry(Statement, CE, "", GAP, &["closed_form", "certificates"]),
         "label-smoothing-simplex-etf" => entry(Statement, CE, "", GAP, &["closed_form", "models"]),
         "sphere-simplex-etf" => entry(

@@ -118,6 +118,28 @@ pub fn registry() -> Vec<Theorem> {
             predict,
         },
         Theorem {
+            id: "mse-low-dimension",
+            statement: "MSE at any dimension d: the minimum keeps the d largest singular values of the target, soft-thresholded by N mu, and gives \
+                        up the others; without a bias (target Y) and with a free one (Y centred) for any class sizes, with a regularized one \
+                        balanced and d < K (Y centred).",
+            source: "Dang et al., ICML 2023 (arXiv 2301.00437), bottlenecks; the lower bound by von Neumann's trace inequality (proofs/FORMAT.md, modes)",
+            hypotheses: "plain model, mse; bias none or free, or regularized, balanced and d < K",
+            conditional: false,
+            trust: Trust::Certified,
+            claims: vec![VALUE, STATIONARITY, OPTIMALITY, NUMERICAL],
+            problems: vec![
+                plain("mse", "none", &classes(5, 3), 2, "0.01", "0.02"),
+                plain("mse", "none", "class_counts = [7, 5, 2, 1]", 2, "0.01", "0.02"),
+                plain("mse", "free", &classes(6, 2), 3, "0.01", "0.005"),
+                // Four distinct sizes: the two largest roots of a secular equation.
+                plain("mse", "free", "class_counts = [9, 5, 2, 1]", 2, "0.01", "0.02"),
+                plain("mse", "regularized 0.29", &classes(4, 5), 2, "0.005", "0.004"),
+                // A dimension for all modes but the mean's, which would be alive.
+                plain("mse", "regularized 100", &classes(3, 4), 2, "0.02", "0.01"),
+            ],
+            predict,
+        },
+        Theorem {
             id: "ce-simplex-etf",
             statement: "Cross-entropy, balanced, any bias mode, d >= K - 1: the minimisers are simplex ETFs with logits a (I - J/K) Y, \
                         a = log(K/c - (K-1)) for c < 1 and zero otherwise.",

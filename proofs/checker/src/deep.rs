@@ -15,6 +15,7 @@ use crate::{Claim, Kind, claimed};
 
 /// A deep model without bias under mse; λ_j = l_j/q with integers, j = 0 for H, then W_1, ..., W_(p-1).
 pub(crate) struct Deep {
+    /// Whether there is a ReLU: never with two factors.
     pub relu: bool,
     classes: usize,
     samples: usize,
@@ -45,6 +46,8 @@ impl Deep {
         if !(2..=MAX_FACTORS).contains(&l.len()) {
             return Err("`lambdas` must have 2 to 100 weights".into());
         }
+        // Two factors have no hidden layer.
+        let relu = relu && l.len() > 2;
         Ok(Deep { relu, classes, samples, dim, sizes, l, q })
     }
 
@@ -78,7 +81,7 @@ impl Deep {
     }
 
     /// Whether Σ_k (n_k/N) min_t ψ_k(t) >= bound is certain (FORMAT.md, C1), ψ_k(t) = (t^p - 1)²/2 + (p/2) κ_k t² and
-    /// κ_k^p = N^p Λ / n_k^(p-1).
+    /// κ_k^p = N^p Λ / n_k^(p-1), with t = 0 for all but the d largest classes.
     fn collapsed_at_least(&self, w: usize, bound: &Dyadic) -> Result<bool, Fail> {
         let p = self.l.len();
         let mut groups = BTreeMap::new();
@@ -92,11 +95,15 @@ impl Deep {
         }
         let product: BigInt = self.l.iter().product();
         let numerator = BigInt::from(self.samples).pow(p as u32) * product;
-        let mut total = Dyadic::default();
-        for (n, classes) in groups {
+        // At most d modes are alive, those of the largest classes; each of the others pays 1/2.
+        let (mut total, mut room) = (Dyadic::default(), self.dim);
+        for (n, classes) in groups.into_iter().rev() {
+            let kept = classes.min(room);
+            room -= kept;
             let denominator = self.q.pow(p as u32) * BigInt::from(n).pow(p as u32 - 1);
             let least = mode_at_least(p, &((&numerator << (p * w)) / denominator), w);
-            total = &total + &least.times(&(BigInt::from(n) * classes));
+            let pays = &least.times(&kept.into()) + &Dyadic::new(classes - kept, -1);
+            total = &total + &pays.times(&n.into());
         }
         Ok(total >= bound.times(&self.samples.into()))
     }

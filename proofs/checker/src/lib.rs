@@ -8,6 +8,7 @@ mod dyadic;
 mod focal;
 mod int;
 mod matrix;
+mod modes;
 mod predicates;
 mod problem;
 mod reader;
@@ -103,7 +104,7 @@ fn words(name: &str) -> &'static str {
         "within-class" => "within-class variability, (1/N) sum of ||h_i - mean of its class or tag set||^2,",
         "self-duality" => "self-duality, ||W + G H^T/lambda_W||^2,",
         "alignment" => "mean squared distance of features from their classes' duals, (1/N) sum of ||h_i + (tau/b) W^T r||^2,",
-        "fit" => "fit, the Fenchel-Young term of the loss,",
+        "fit" => "fit, the term of the loss in the bound of this kind,",
         "gradient" => "norm of the gradient at this point",
         _ => "second derivative along the unit direction",
     }
@@ -164,6 +165,7 @@ fn run(bytes: &[u8], certificate: &[u8]) -> Result<Claim, Fail> {
     let kind = reader.field_after("kind")?;
     let kinds = match &model {
         Model::Plain(problem) if problem.focusing.is_some() => &[&b"gap"[..], b"not-critical"][..],
+        Model::Plain(problem) if !problem.ce => &[&b"gap"[..], b"modes", b"strict-saddle", b"not-critical"],
         Model::Plain(_) => &[&b"gap"[..], b"strict-saddle", b"not-critical"],
         Model::Deep(deep) => &[if deep.relu { &b"below"[..] } else { b"gap" }],
     };
@@ -197,6 +199,7 @@ fn plain(reader: &mut Reader<'_>, problem: &Problem, kind: &[u8], precision: usi
     match (kind, &instance.focal) {
         (b"gap", Some(focal)) => focal::gap(reader, &instance, focal),
         (b"gap", None) => gap(reader, &instance),
+        (b"modes", _) => modes::gap(reader, &instance),
         (b"strict-saddle", _) => strict_saddle(reader, &instance),
         _ => not_critical(reader, &instance),
     }

@@ -28,6 +28,11 @@ impl Deep {
         format!("model = \"{model}\"\nloss = \"mse\"\nclass_counts = {:?}\ndim = {}\nlambdas = {lambdas}\n", self.counts, self.dim)
     }
 
+    /// Whether certificates are of kind `below`.
+    fn below(&self) -> bool {
+        self.relu && self.lambdas.len() > 2
+    }
+
     /// f in rationals; factors H, W_1, ... row by row.
     fn objective(&self, factors: &[M]) -> Q {
         let n: usize = self.counts.iter().sum();
@@ -70,6 +75,18 @@ fn below() -> (Deep, String, Q) {
 fn gap() -> (Deep, String, Q) {
     let case = Deep { relu: false, counts: vec![1, 1], dim: 2, lambdas: vec!["0.25", "0.25"] };
     (case, gallery("deep-gap.cert"), q(3, 8))
+}
+
+/// One dimension for classes of 4 and 1: the larger keeps its mode, kappa = 1/2 and x = 1/2, the other pays n/(2N); c* = 3/10 + 1/10.
+/// Two factors have no ReLU, whatever the model's name.
+fn narrow(relu: bool) -> (Deep, String, Q) {
+    let case = Deep { relu, counts: vec![4, 1], dim: 1, lambdas: vec!["0.2", "0.2"] };
+    let hash: String = Sha256::digest(case.toml()).iter().map(|b| format!("{b:02x}")).collect();
+    let (lower, upper) = (grid(&(q(2, 5) - q(1, 1 << 50)), 60, false), grid(&q(2, 5), 60, true));
+    let gap = grid(&(dyadic(&upper).unwrap() - dyadic(&lower).unwrap()), 60, true);
+    let claims = format!("claim lower >= {lower}\nclaim upper <= {upper}\nclaim gap <= {gap}\n");
+    let point = "H 1 5 -1\n1 1 1 1 0\nW1 2 1 0\n1\n0\n";
+    (case, format!("ufm-certificate 1\nproblem sha256 {hash}\nkind gap\nprecision 64\n{point}{claims}end\n"), q(2, 5))
 }
 
 type Claims = std::collections::HashMap<String, Q>;
@@ -116,8 +133,8 @@ fn survives(case: &Deep, text: &str, collapsed: &Q) -> bool {
     }
 }
 
-fn examples() -> [(Deep, String, Q); 2] {
-    [below(), gap()]
+fn examples() -> [(Deep, String, Q); 4] {
+    [below(), gap(), narrow(false), narrow(true)]
 }
 
 #[test]
@@ -126,7 +143,7 @@ fn verified_and_true() {
         let Outcome::Verified(claim) = check(case.toml().as_bytes(), text.as_bytes()) else {
             panic!("{:?}\n{text}", check(case.toml().as_bytes(), text.as_bytes()));
         };
-        assert_eq!(claim.kind, if case.relu { Kind::Below } else { Kind::Gap });
+        assert_eq!(claim.kind, if case.below() { Kind::Below } else { Kind::Gap });
         assert!(truth(&case, &text, &collapsed) && claim.to_string().contains("objective at this point"));
     }
 }
@@ -137,7 +154,7 @@ fn claims_are_sharp() {
     let fine = q(1, 10i64.pow(13));
     for (case, text, collapsed) in examples() {
         let value = case.objective(&factors(&text).0);
-        let names = if case.relu { ["objective", "collapsed"] } else { ["upper", "lower"] };
+        let names = if case.below() { ["objective", "collapsed"] } else { ["upper", "lower"] };
         for (name, truth, up) in [(names[0], &value, true), (names[1], &collapsed, false)] {
             let (i, line) = text.lines().enumerate().find(|(_, l)| l.starts_with(&format!("claim {name} "))).unwrap();
             for sign in [1, -1] {
@@ -208,7 +225,7 @@ fn every_token_and_line() {
 #[test]
 fn kinds_belong_to_models() {
     for (case, text, _) in examples() {
-        let right = if case.relu { "below" } else { "gap" };
+        let right = if case.below() { "below" } else { "gap" };
         for kind in ["gap", "below", "strict-saddle", "not-critical", "Below"].into_iter().filter(|kind| *kind != right) {
             let other = text.replace(&format!("kind {right}"), &format!("kind {kind}"));
             assert!(matches!(check(case.toml().as_bytes(), other.as_bytes()), Outcome::Rejected { line: 3, .. }), "{kind}");

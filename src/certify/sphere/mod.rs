@@ -56,6 +56,7 @@ pub(super) fn certify(
         bounds: None,
         curvature: None,
         tight: tight(problem),
+        modes: false,
         dual: None,
         text: None,
     };

@@ -132,6 +132,15 @@ pub fn certificate(case: &Case, kind: &str, precision: usize, sections: &[(&str,
 /// A gap certificate with the tightest corollaries on the grid 2^-60.
 #[allow(clippy::too_many_arguments)]
 pub fn gap(case: &Case, w: &M, h: &M, b: &M, r: &M, l: &M, lower: &Q, upper: &Q, gradient: Option<&Q>) -> String {
+    certificate(case, "gap", 100, &[("W", w), ("H", h), ("b", b), ("R", r), ("L", l)], &gap_claims(case, lower, upper, gradient))
+}
+
+/// The same with the bound of kind `modes`.
+pub fn modes(case: &Case, [w, h, b]: [&M; 3], s: &M, m: &M, lower: &Q, upper: &Q, gradient: Option<&Q>) -> String {
+    certificate(case, "modes", 100, &[("W", w), ("H", h), ("b", b), ("s", s), ("m", m)], &gap_claims(case, lower, upper, gradient))
+}
+
+fn gap_claims(case: &Case, lower: &Q, upper: &Q, gradient: Option<&Q>) -> Vec<(&'static str, &'static str, String)> {
     let on = |x: &Q| {
         let text = grid(x, 60, true);
         let value = dyadic(text.as_str()).unwrap();
@@ -151,7 +160,7 @@ pub fn gap(case: &Case, w: &M, h: &M, b: &M, r: &M, l: &M, lower: &Q, upper: &Q,
         ("fit", "<=", gap_text),
     ];
     claims.extend(gradient.map(|x| ("gradient", "<=", on(x).0)));
-    certificate(case, "gap", 100, &[("W", w), ("H", h), ("b", b), ("R", r), ("L", l)], &claims)
+    claims
 }
 
 /// Lenient reading of HEX*2^INT.
@@ -301,7 +310,7 @@ pub fn parse(text: &str) -> Option<Parsed> {
         match words.as_slice() {
             ["kind", kind] => out.kind = kind.to_string(),
             ["claim", name, _, value] => out.claims.push((name.to_string(), dyadic(value)?)),
-            [name @ ("W" | "H" | "b" | "R" | "L" | "dW" | "dH" | "db"), rows, cols, e] => {
+            [name @ ("W" | "H" | "b" | "R" | "L" | "s" | "m" | "dW" | "dH" | "db"), rows, cols, e] => {
                 let (rows, cols): (usize, usize) = (rows.parse().ok()?, cols.parse().ok()?);
                 let mut m = vec![];
                 for _ in 0..if cols == 0 { 0 } else { rows } {
@@ -346,7 +355,7 @@ pub fn truth(case: &Case, text: &str, minimum: &Q, tolerance: &Q) -> Result<(), 
         _ => Ok(()),
     };
     match parsed.kind.as_str() {
-        "gap" => {
+        kind @ ("gap" | "modes") => {
             let lower = parsed.claim("lower").ok_or("lower")?;
             if lower > &(minimum + tolerance) {
                 return Err(format!("lower {lower} above the minimum"));
@@ -355,9 +364,16 @@ pub fn truth(case: &Case, text: &str, minimum: &Q, tolerance: &Q) -> Result<(), 
             at_most("gap", objective(case, &point) - minimum)?;
             at_most("gap", parsed.claim("upper").ok_or("upper")? - lower)?;
             at_most("within-class", within_class(case, &point) / &n)?;
-            let r = parsed.values("R");
-            at_most("self-duality", duality(case, &point, &r))?;
-            at_most("fit", fit(case, &point, &r))?;
+            if kind == "modes" {
+                let [duality, fit] = one_mode(case, &point);
+                // In double precision.
+                at_most("self-duality", duality - q(1, 1_000_000_000))?;
+                at_most("fit", fit - q(1, 1_000_000_000))?;
+            } else {
+                let r = parsed.values("R");
+                at_most("self-duality", duality(case, &point, &r))?;
+                at_most("fit", fit(case, &point, &r))?;
+            }
             gradient_at_most()
         }
         "strict-saddle" => {
@@ -407,6 +423,22 @@ fn duality(case: &Case, p: &Point, r: &[Q]) -> Q {
         }
     }
     sum
+}
+
+/// For d = 1 and classes of equal size, none or free bias: ||W - sqrt(λ_H/λ_W) U Hᵀ||² with U the polar factor of WH, and
+/// (σ - (sqrt(n) - Nμ)_+)²/(2N) with σ = ||WH M^(1/2)||.
+fn one_mode(case: &Case, p: &Point) -> [Q; 2] {
+    let (w, h) = (floats(&p.w), floats(&p.h));
+    assert!(case.dim == 1 && case.bias != "regularized" && case.counts.iter().all(|n| *n == case.counts[0]));
+    let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let [lambda_w, lambda_h] = [0, 1].map(|i| float(&case.lambda(i)));
+    let n = case.n() as f64;
+    // U Hᵀ = (w/|w|) |h|, zero where WH is.
+    let duality = if norm(&w) * norm(&h) == 0.0 { norm(&w) } else { norm(&w) - (lambda_h / lambda_w).sqrt() * norm(&h) };
+    let mean = if case.bias == "free" { h.iter().sum::<f64>() / n } else { 0.0 };
+    let sigma = norm(&w) * norm(&h.iter().map(|x| x - mean).collect::<Vec<_>>());
+    let kept = ((case.counts[0] as f64).sqrt() - n * (lambda_w * lambda_h).sqrt()).max(0.0);
+    [duality * duality, (sigma - kept).powi(2) / (2.0 * n)].map(|x| Q::from_float(x).unwrap())
 }
 
 /// The Fenchel-Young term: ||Z - Y - N G||²/(2N), or the mean of KL(q || softmax z).
@@ -519,6 +551,20 @@ pub fn examples() -> Vec<(&'static str, Case, String, Q)> {
     let text =
         gap(&case, &mat(2, 1, 0, &[0, 1]), &mat(1, 5, -1, &[0, 1, 1, 1, 1]), &none(2), &r, &none(2), &q(2, 5), &q(2, 5), Some(&q(0, 1)));
     out.push(("mse imbalanced", case, text, q(2, 5)));
+
+    // One dimension for two classes of 4, N mu = 1: one singular value 2 is kept, x = 1, and f* = (8 - 1)/16.
+    let case = Case::new("mse", "none", &[4, 4], 1, ["0.125", "0.125", "1"]);
+    let (w, h) = (mat(2, 1, 0, &[1, 0]), mat(1, 8, -1, &[1, 1, 1, 1, 0, 0, 0, 0]));
+    let [s, m] = [2, 1].map(|x| mat(1, 1, 0, &[x]));
+    let text = modes(&case, [&w, &h, &none(2)], &s, &m, &q(7, 16), &q(7, 16), Some(&q(0, 1)));
+    out.push(("mse modes", case, text, q(7, 16)));
+
+    // The same with a free bias and four classes, whose centred targets have three singular values 2: f* = (12 - 1)/32.
+    let case = Case::new("mse", "free", &[4, 4, 4, 4], 1, ["0.125", "0.03125", "1"]);
+    let h: Vec<i64> = (0..16).map(|i| [1, -1, 0, 0][i / 4]).collect();
+    let (w, h, b) = (mat(4, 1, -1, &[1, -1, 0, 0]), mat(1, 16, -1, &h), mat(4, 1, -2, &[1; 4]));
+    let text = modes(&case, [&w, &h, &b], &s, &m, &q(11, 32), &q(11, 32), Some(&q(0, 1)));
+    out.push(("mse modes free", case, text, q(11, 32)));
 
     // Zero regime of ce with K = 4: R Rᵀ = I - J/4 needs L = (1/2) 1 to reach the radius N² mu² = 1; f* = log 4.
     let case = Case::new("ce", "regularized", &[1, 1, 1, 1], 1, ["0.25", "0.25", "0.1"]);
