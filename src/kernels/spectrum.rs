@@ -27,13 +27,19 @@ pub(super) fn eigenvalues(a: &Matrix, prec: u32) -> Option<Vec<Float>> {
 pub(super) fn singular_values(a: &Matrix, prec: u32) -> Option<Vec<Float>> {
     let (d, e) = if a.nrows() < a.ncols() { bidiagonal(&transpose(a), prec) } else { bidiagonal(a, prec) };
     let k = d.len();
+    let moduli = |values: Vec<Float>| Some(values.into_iter().map(Float::abs).collect());
+    if e.iter().all(Float::is_zero) {
+        let mut values = d;
+        values.sort_by(|x, y| y.cmp_abs(x).unwrap_or(std::cmp::Ordering::Equal));
+        return moduli(values);
+    }
     let off = (0..2 * k).filter_map(|i| if i % 2 == 0 { d.get(i / 2) } else { e.get(i / 2) }).cloned().collect();
     let mut values = vec![Float::new(prec); 2 * k];
     ql(&mut values, off, prec)?;
     values.sort_by(|x, y| y.total_cmp(x));
     values.truncate(k);
     // The pair of a zero may come out as two tiny numbers of one sign.
-    Some(values.into_iter().map(Float::abs).collect())
+    moduli(values)
 }
 
 fn dot(x: &[Float], y: &[Float], prec: u32) -> Float {
