@@ -1,4 +1,5 @@
-//! Objective with gradient, Hessian product, and whole solves from random starts: plain, deep, sphere and multi-label models.
+//! Objective with gradient, Hessian product, and whole solves from random starts: plain, deep, sphere and multi-label models; one
+//! step of a sweep.
 //!
 //! Method: criterion medians on one machine, the same seeds for every run; solves go to gradient norm 1e-8 and the norm they reached
 //! is asserted. Bias: λ and sizes are those of the peers' benchmark scripts; other sizes may behave otherwise.
@@ -12,6 +13,7 @@ use ufm::{
     problem::{Objective, Problem},
     scalar::Rational,
     solve::{HuntOptions, Method, SolveOptions, Start, hunt, minimise, minimise_lowest},
+    sweep::{Grid, SweepStatus, solve_instance},
 };
 
 fn problem(loss: &str, bias: &str, (classes, dim, per_class): (u64, u64, u64)) -> Problem {
@@ -160,5 +162,23 @@ fn models(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, derivatives, solves, spheres, models);
+/// One instance of a grid as `ufm sweep` does it: prediction, solve, certificate, comparison.
+fn sweep_steps(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sweep step");
+    group.sample_size(10);
+    for name in ["regimes", "deep_threshold"] {
+        let path = format!("{}/examples/grids/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let grid = Grid::from_toml(&std::fs::read_to_string(path).expect("an example")).expect("a grid");
+        let instance = &grid.instances[grid.instances.len() / 2];
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let outcome = solve_instance(instance, &grid.options).expect("covered");
+                assert_eq!(outcome.status, SweepStatus::Holds);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, derivatives, solves, spheres, models, sweep_steps);
 criterion_main!(benches);

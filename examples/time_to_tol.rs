@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release --example time_to_tol -- PROBLEM.toml START.npz REPEATS [RUN,...]
 //!
+//! For START.npz the word `random`: the default start of `ufm solve`.
 //! Runs: newton-cg, newton-cg-cold, l-bfgs, l-bfgs-cold (without the warm phase); all of them by default. The rates of the gradient and
 //! of a large product, the machine's peak, are measured in the same process.
 
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: time_to_tol PROBLEM.toml START.npz REPEATS [RUN,...]".into());
     };
     let problem = Problem::from_toml(&std::fs::read_to_string(problem)?)?;
-    let start = Point::read_npz(start.as_ref(), &problem)?;
+    let start = if start == "random" { Start::Random } else { Start::Point(Point::read_npz(start.as_ref(), &problem)?) };
     let (rate, peak) = (gradient_rate(&problem)?, product_peak::<f64>(&Faer).ok_or("no product")?);
     let sphere = matches!(problem.model, Model::Sphere { .. });
     for (name, method, warm) in RUNS {
@@ -56,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         for tol in [1e-8, 1e-12] {
             for _ in 0..repeats.parse()? {
-                let options = SolveOptions { method, start: Start::Point(start.clone()), tol, warm, ..Default::default() };
+                let options = SolveOptions { method, start: start.clone(), tol, warm, ..Default::default() };
                 let s = minimise(&problem, &options, &mut |_| {})?;
                 let method = name.trim_end_matches("-cold");
                 println!(

@@ -10,6 +10,14 @@ use ufm::{
     solve::{Lowest, Method, SolveOptions, Start, Status, minimise, minimise_lowest, refine},
 };
 
+/// What a converged solver may be above the minimum, relative: the square of a gradient norm of 1e-12 over the least curvature vanishes
+/// beside it, and the rest is rounding of an objective that the closed form gives to all digits.
+const EXCESS: f64 = 1e-12;
+/// Nearer to the threshold at which the minimiser vanishes, its curvature does too.
+const THRESHOLD: f64 = 1e-3;
+/// The last step of a trace and the point returned after it: the starts' ends differ by far more.
+const SAME_END: f64 = 1e-9;
+
 fn lowest(problem: &Problem, seed: u64) -> Lowest {
     let options = SolveOptions { seed, method: Method::suited_to(problem), ..Default::default() };
     minimise_lowest(problem, &options, &mut |_| {}, &mut |_, _| {}).unwrap()
@@ -39,7 +47,7 @@ proptest! {
     /// Deep linear models, alive and dead, balanced and not, whatever the random start.
     #[test]
     fn deep_linear_is_solved_globally(p in 3i32..7, k in 2u64..5, n in 1u64..4, share in 0.02f64..1.3, skew in 0.3f64..3.0, seed in 0u64..1000) {
-        prop_assume!((share - 1.0).abs() > 1e-3);
+        prop_assume!((share - 1.0).abs() > THRESHOLD);
         let common = weight_at(share, p, k as f64, n as f64);
         let mut weights = vec![common; p as usize];
         weights[0] *= skew;
@@ -47,7 +55,7 @@ proptest! {
         let problem = deep(&format!("classes = {k}\nper_class = {n}"), k + 1, &weights);
         let found = lowest(&problem, seed);
         prop_assert_eq!(found.solution.status, Status::Converged);
-        prop_assert!(excess(&problem, found.solution.objective) <= 1e-12);
+        prop_assert!(excess(&problem, found.solution.objective) <= EXCESS);
         prop_assert_eq!(found.attempts.len(), 2);
     }
 
@@ -61,8 +69,8 @@ proptest! {
         let common = level * critical / n as f64 * middle.powf(1.0 - 1.0 / q);
         let problem = deep(&format!("class_counts = {counts:?}"), counts.len() as u64, &vec![common; p as usize]);
         let ratio = |c: u64| level * (middle / c as f64).powf(1.0 - 1.0 / q);
-        prop_assume!(counts.iter().all(|&c| (ratio(c) - 1.0).abs() > 1e-3));
-        prop_assert!(excess(&problem, lowest(&problem, seed).solution.objective) <= 1e-12);
+        prop_assume!(counts.iter().all(|&c| (ratio(c) - 1.0).abs() > THRESHOLD));
+        prop_assert!(excess(&problem, lowest(&problem, seed).solution.objective) <= EXCESS);
     }
 }
 
@@ -78,7 +86,7 @@ fn imbalanced_deep_relu_reaches_the_collapsed_value() {
         let text = format!("model = 'deep-relu'\nloss = 'mse'\nclass_counts = {counts:?}\ndim = 6\nlambdas = {:?}", vec![weight; factors]);
         let problem = Problem::from_toml(&text).unwrap();
         let found = lowest(&problem, 0);
-        assert!(excess(&problem, found.solution.objective) <= 1e-12, "{counts:?}, {weight}");
+        assert!(excess(&problem, found.solution.objective) <= EXCESS, "{counts:?}, {weight}");
         let scalars = closed_form(&problem).unwrap().scalars(64);
         assert!(scalars.iter().any(|(name, value)| *name == "surviving_classes" && matches!(value, Scalar::Count(n) if *n == alive)));
     }
@@ -93,7 +101,7 @@ fn focal_margins_that_jump() {
         );
         let problem = Problem::from_toml(&text).unwrap();
         let found = lowest(&problem, 0);
-        assert!(excess(&problem, found.solution.objective) <= 1e-12, "{lambda}");
+        assert!(excess(&problem, found.solution.objective) <= EXCESS, "{lambda}");
         let size = found.solution.point.factors[0].norm_l2();
         assert_eq!(size > 1.0, alive, "{lambda}: {size}");
         if alive {
@@ -113,7 +121,7 @@ fn spheres_at_any_temperature_and_in_the_smallest_dimension() {
         for seed in 0..5 {
             let found = lowest(&problem, seed);
             let excess = excess(&problem, found.solution.objective);
-            assert!(excess <= 1e-12, "K = {k}, d = {d}, temperature {temperature}, seed {seed}: {excess:e}, {:?}", found.attempts);
+            assert!(excess <= EXCESS, "K = {k}, d = {d}, temperature {temperature}, seed {seed}: {excess:e}, {:?}", found.attempts);
         }
     }
 }
@@ -175,7 +183,7 @@ fn the_command_tells_the_starts() {
     // The trace is that of the start chosen: its last objective is the one reported.
     let trace = std::fs::read_to_string(desk.path("t.csv")).unwrap();
     let last: f64 = trace.lines().last().unwrap().split(',').nth(1).unwrap().parse().unwrap();
-    assert!((last - v["numerical"]["objective"].as_str().unwrap().parse::<f64>().unwrap()).abs() < 1e-9);
+    assert!((last - v["numerical"]["objective"].as_str().unwrap().parse::<f64>().unwrap()).abs() < SAME_END);
     let one = desk.ufm("solve p.toml --json --start random").json();
     assert!(one["numerical"]["starts"].is_null());
     assert_eq!(one["certificate"]["verdict"], "near-minimum");
@@ -203,7 +211,7 @@ fn listed_equal_sizes() {
         let Scalar::List(values) = &found.1 else { panic!("a list") };
         assert_eq!(values.len(), 3);
         for (value, expected) in values.iter().zip(list) {
-            assert!((value.mid().to_f64() - expected).abs() < 1e-15, "{text}");
+            assert!((value.mid().to_f64() - expected).abs() < f64::EPSILON, "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use ufm::{
     problem::{ExactPoint, Problem},
     report,
     scalar::Rational,
-    solve::{SolveOptions, minimise},
+    solve::{Method, SolveOptions, minimise, minimise_lowest},
 };
 
 /// Decimal places by which the closed-form point's gap stays below the digits asked: its own rounding, and that of the bounds.
@@ -29,6 +29,25 @@ fn file(loss: &str, bias: &str, (classes, dim, per_class): (u64, u64, u64)) -> S
     )
 }
 
+/// One small problem of each other kind of certificate: dual of the sphere, of focal margins, of deep products, of tag sets.
+const OTHERS: [(&str, &str); 4] = [
+    ("sphere", "model = 'sphere'\nloss = 'ce'\nclasses = 10\nper_class = 5\ndim = 16\ntemperature = '5'\n"),
+    (
+        "focal",
+        "model = 'plain'\nloss = 'focal'\nfocusing = '2'\nbias = 'none'\nclasses = 10\nper_class = 5\ndim = 16\nlambda_w = '0.005'\n\
+         lambda_h = '0.001'\n",
+    ),
+    (
+        "deep-linear",
+        "model = 'deep-linear'\nloss = 'mse'\nclasses = 10\nper_class = 5\ndim = 16\nlambdas = ['0.003', '0.003', '0.003', '0.003']\n",
+    ),
+    (
+        "pick-all-labels",
+        "model = 'multi-label'\nloss = 'pick-all-labels'\nbias = 'free'\nclasses = 6\nper_tag_set = { 1 = 5, 2 = 2 }\ndim = 8\n\
+         lambda_w = '0.002'\nlambda_h = '0.001'\n",
+    ),
+];
+
 impl Case {
     /// The solver's point at its default tolerance, certified to a double's accuracy.
     fn solved(loss: &str, size: (u64, u64, u64)) -> Self {
@@ -38,6 +57,15 @@ impl Case {
         let point = solution.point.to_exact().expect("finite");
         let name = format!("{loss} solved K={} n={} f64", size.0, size.2);
         Case { name, file, problem, point, options: CertifyOptions::default() }
+    }
+
+    /// The lowest point of the starts that the model needs.
+    fn lowest((name, file): (&str, &str)) -> Self {
+        let problem = Problem::from_toml(file).expect("a valid problem");
+        let options = SolveOptions { method: Method::suited_to(&problem), ..Default::default() };
+        let lowest = minimise_lowest(&problem, &options, &mut |_| {}, &mut |_, _| {}).expect("covered");
+        let point = lowest.solution.point.to_exact().expect("finite");
+        Case { name: format!("{name} solved f64"), file: file.into(), problem, point, options: CertifyOptions::default() }
     }
 
     /// The theorem's point on a grid of `digits` digits, certified to nearly as many.
@@ -65,7 +93,7 @@ impl Case {
     }
 }
 
-/// Solved points at two sizes (three when UFM_BENCH_LARGE is set) and a closed-form point, each for both losses.
+/// Solved points at two sizes (three when UFM_BENCH_LARGE is set) and a closed-form point, each for both losses; the other models.
 pub fn cases() -> Vec<Case> {
     let mut sizes = vec![(4, 20, 50), (100, 128, 10)];
     if std::env::var_os("UFM_BENCH_LARGE").is_some() {
@@ -73,5 +101,6 @@ pub fn cases() -> Vec<Case> {
     }
     let losses = ["mse", "ce"];
     let solved = sizes.into_iter().flat_map(|size| losses.map(|loss| Case::solved(loss, size)));
-    solved.chain(losses.map(|loss| Case::closed(loss, (10, 10, 10), 50))).collect()
+    let closed = losses.map(|loss| Case::closed(loss, (10, 10, 10), 50));
+    solved.chain(closed).chain(OTHERS.map(Case::lowest)).collect()
 }

@@ -2,8 +2,8 @@
 
 Method: whole processes. `solve` is the solver's own clock (JSON field numerical.seconds), `certify` a run of `ufm certify --solution` from
 reading the point to the written certificate, `check` a run of `ufm-check`. Each runs a few times; medians of wall time, least processor
-time and peak memory are printed. Start-up: twenty runs. The profile needs Linux perf and is left out without it: the share of samples of
-the solving process inside products of doubles. Every command is stopped after --limit seconds. Only Python's standard library is used.
+time and peak memory are printed. Start-up: twenty runs. The profile is of the solver alone (`time_to_tol`), needs Linux perf and
+is left out without it: the share of samples inside products of doubles, and the gradient's rate beside that of a large product. Every command is stopped after --limit seconds. Only Python's standard library is used.
 """
 
 import argparse
@@ -18,6 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 UFM, CHECK = ROOT / "target/release/ufm", ROOT / "target/release/ufm-check"
+SOLVER = ROOT / "target/release/examples/time_to_tol"
+# Names of the thread pool's waiting, of system calls and of the kernel's scheduling.
+WAITING = ("spindle::barrier", "spindle::worker_loop", "rayon_core::registry", "crossbeam", "syscall", "[k]")
 
 
 def run(command, limit):
@@ -48,23 +51,26 @@ def row(name, runs, seconds=None):
 
 
 def profile(problem, limit):
+    """Where the solver's own time goes: samples of a process that solves and does nothing else, three times to 1e-8 and to 1e-12."""
     if not shutil.which("perf"):
         return
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/perf.data"
-        point = f"{folder}/point.npz"
-        recorded = ["perf", "record", "-q", "-F", "500", "-o", data, UFM, "solve", problem, "--method", "numerical", "--out", point]
-        run(recorded, limit)
+        recorded = ["perf", "record", "-q", "-F", "500", "-o", data, SOLVER, problem, "random", "3", "newton-cg"]
+        runs = [json.loads(line) for line in run(recorded, limit)[3].splitlines()]
         report = ["perf", "report", "-i", data, "--no-children", "--stdio", "--percent-limit", "0", "--sort", "symbol"]
         text = subprocess.run(report, capture_output=True, text=True, check=False).stdout
     shares = []
     for line in text.splitlines():
         parts = line.split()
         if len(parts) >= 3 and parts[0].endswith("%") and not line.startswith("#"):
-            shares.append((float(parts[0][:-1]), " ".join(p for p in parts[2:] if p != "-")))
+            shares.append((float(parts[0][:-1]), " ".join(p for p in parts[1:] if p not in ("-", "[.]"))))
     products = sum(share for share, name in shares if "gemm" in name)
-    print(f"\nProfile of `ufm solve` (solving and certifying): {products:.0f} % in products of doubles; then")
-    for share, name in [s for s in shares if "gemm" not in s[1]][:6]:
+    waiting = sum(share for share, name in shares if any(word in name for word in WAITING))
+    rate, peak = runs[0]["gradient_gflops"], runs[0]["product_peak_gflops"]
+    print(f"{products:.0f} % of the solver in products of doubles, {waiting:.0f} % in threads that wait for each other or the system;")
+    print(f"gradient {rate} GFLOP/s, {100 * rate / peak:.0f} % of the product peak {peak} GFLOP/s. Then")
+    for share, name in [s for s in shares if "gemm" not in s[1] and not any(word in s[1] for word in WAITING)][:6]:
         print(f"- {share:.1f} % {name[:100]}")
 
 

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::PathBuf};
 use serde_json::{Value, json};
 
 use super::{CliError, check_output, print_json, print_text, progress, write_page};
-use crate::kernels::{Faer, Kernel, Nalgebra, Operation, Options, Suite, compare, count, doubles, emit, judge, product_peak, run, singles};
+use crate::kernels::{BITS, Faer, Operation, Options, Suite, compare, count, doubles, emit, judge, multiples, product_peak, run, singles};
 use crate::report::{kernel_json, kernel_page, kernel_table};
 use crate::scalar::Mp;
 
@@ -31,8 +31,6 @@ pub(super) struct Args {
     judge: Option<PathBuf>,
 }
 
-/// Bits of the multiple-precision kernels.
-const BITS: u32 = 256;
 /// Largest baseline read, in bytes: those written here have about 1 MB.
 const MAX_BASELINE: u64 = 64 << 20;
 
@@ -99,8 +97,7 @@ pub(super) fn run_command(args: &Args) -> Result<bool, CliError> {
 /// The built-in kernels in single, double and multiple precision.
 fn built_in(operations: Vec<Operation>) -> Suite {
     let options = Options { operations, ..Options::default() };
-    let (singles, doubles) = (singles(), doubles());
-    let multiples: [&dyn Kernel<Mp<BITS>>; 2] = [&Faer, &Nalgebra];
+    let (singles, doubles, multiples) = (singles(), doubles(), multiples());
     let native = count::<f32>(singles.len(), &options) + count::<f64>(doubles.len(), &options);
     let steps = native + count::<Mp<BITS>>(multiples.len(), &options);
     let bar = progress(Some(steps as u64));

@@ -49,6 +49,8 @@ const LOGITS: ((usize, usize, usize), (usize, usize, usize)) = ((100, 64, 400), 
 const FEATURES: ((usize, usize), (usize, usize)) = ((400, 50), (60, 20));
 /// Size of the degenerate Gram matrix that is timed.
 const FRAME: (usize, usize) = (100, 30);
+/// Class means: simplex equiangular tight frames are centred, orthogonal frames are not.
+const FRAMES: [(&str, bool); 2] = [("etf", true), ("of", false)];
 /// Perturbations of exact collapse, 10^−k.
 const PERTURBATIONS: [u32; 5] = [3, 6, 9, 12, 15];
 /// Bits of the working precision beyond the scalar's.
@@ -155,6 +157,15 @@ fn products<T: Scalar>(list: &mut List<T>) {
             (w, Some(h))
         });
     }
+    // Gram matrices HᵀH of features.
+    for (name, centred) in FRAMES {
+        for k in PERTURBATIONS {
+            list.pair(&format!("{name}-gram-1e-{k}"), samples, |m| {
+                let h = m.features(DIM, CLASSES, PER_CLASS, centred, 10f64.powi(-(k as i32)));
+                (transpose(&h), Some(h))
+            });
+        }
+    }
     // The sum over the vertices of a simplex is zero: all that is left is rounding.
     list.pair("cancellation", CLASSES, |m| (m.simplex(CLASSES, CLASSES), Some(m.ones(CLASSES, 1))));
     list.pair("graded", SPECTRAL, |m| (m.graded(SPECTRAL, T::PRECISION), Some(m.graded(SPECTRAL, T::PRECISION))));
@@ -178,17 +189,25 @@ fn definite<T: Scalar>(list: &mut List<T>) {
         list.one("etf-gram", n, |m| m.simplex(n, n + 1));
     }
     for k in PERTURBATIONS {
+        // ‖E‖ ≤ n, and the least eigenvalue is 1/(n + 1) or 1: definite.
         let spread = 10f64.powi(-(k as i32));
-        list.one(&format!("of-gram-1e-{k}"), SPECTRAL, |m| {
-            let e = m.symmetric(SPECTRAL);
-            m.plus(&m.identity(SPECTRAL), spread / SPECTRAL as f64, &e)
-        });
+        for (name, centred) in FRAMES {
+            list.one(&format!("{name}-gram-1e-{k}"), SPECTRAL, |m| {
+                let frame = if centred { m.simplex(SPECTRAL, SPECTRAL + 1) } else { m.identity(SPECTRAL) };
+                let e = m.symmetric(SPECTRAL);
+                m.plus(&frame, spread / SPECTRAL as f64, &e)
+            });
+        }
     }
     // H Hᵀ + λ I, the matrix of the least-squares classifier.
     for k in [1, 4] {
         list.one(&format!("ridge-1e-{k}"), DIM, |m| ridge(m, 10f64.powi(-k)));
     }
     list.spectra(|m, d| m.with_eigenvalues(d));
+    list.one("graded", SPECTRAL, |m| {
+        let a = m.definite(SPECTRAL);
+        m.grade(&a, T::PRECISION)
+    });
     list.one("hilbert", 5, |m| m.hilbert(5));
     if T::PRECISION >= f64::MANTISSA_DIGITS {
         list.one("hilbert", 10, |m| m.hilbert(10));
@@ -217,7 +236,7 @@ fn general<T: Scalar>(list: &mut List<T>) {
     list.one("zero", 3, |m| m.zero(3, 3));
     list.one("simplex", CLASSES, |m| m.simplex(CLASSES, CLASSES));
     let samples = CLASSES * PER_CLASS;
-    for (name, centred) in [("etf", true), ("of", false)] {
+    for (name, centred) in FRAMES {
         // Exactly collapsed features have rank K − 1 or K.
         list.one(&format!("{name}-features"), samples, |m| m.features(DIM, CLASSES, PER_CLASS, centred, 0.0));
         for k in PERTURBATIONS {
@@ -230,6 +249,7 @@ fn general<T: Scalar>(list: &mut List<T>) {
     list.one("graded", SPECTRAL, |m| m.graded(SPECTRAL, T::PRECISION));
     list.one("hilbert", 10, |m| m.hilbert(10));
     list.one("kahan", 20, |m| m.kahan(20));
+    list.one("wilkinson", 21, |m| m.wilkinson(21));
     list.extremes(|m| m.random(10, 10));
     let n = list.large();
     list.one("large", n, |m| m.random(n, n));
@@ -246,7 +266,7 @@ fn symmetric<T: Scalar>(list: &mut List<T>) {
         list.one("etf-gram", n, |m| m.simplex(n, n));
     }
     let samples = CLASSES * PER_CLASS;
-    for (name, centred) in [("etf", true), ("of", false)] {
+    for (name, centred) in FRAMES {
         // HᵀH: K − 1 (or K) equal eigenvalues, the others zero; perturbed, they are clusters.
         list.one(&format!("{name}-samples"), samples, |m| {
             let h = m.features(DIM, CLASSES, PER_CLASS, centred, 0.0);
@@ -282,14 +302,18 @@ fn systems<T: Scalar>(list: &mut List<T>) {
         list.one(&format!("ridge-1e-{k}"), DIM, |m| ridge(m, 10f64.powi(-k)));
     }
     for k in PERTURBATIONS {
-        // Nearly singular: a simplex Gram matrix, its zero eigenvalue lifted.
+        // A simplex Gram matrix is nearly singular, its zero eigenvalue lifted by the perturbation.
         let spread = 10f64.powi(-(k as i32));
-        list.one(&format!("etf-gram-1e-{k}"), CLASSES, |m| {
-            let e = m.random(CLASSES, CLASSES);
-            m.plus(&m.simplex(CLASSES, CLASSES), spread, &e)
-        });
+        for (name, centred) in FRAMES {
+            list.one(&format!("{name}-gram-1e-{k}"), CLASSES, |m| {
+                let frame = if centred { m.simplex(CLASSES, CLASSES) } else { m.identity(CLASSES) };
+                let e = m.random(CLASSES, CLASSES);
+                m.plus(&frame, spread, &e)
+            });
+        }
     }
     list.spectra(|m, d| m.with_singular_values(SPECTRAL, SPECTRAL, d));
+    list.one("graded", SPECTRAL, |m| m.graded(SPECTRAL, T::PRECISION - MARGIN_BITS));
     list.one("hilbert", 5, |m| m.hilbert(5));
     list.one("hilbert", 10, |m| m.hilbert(10));
     list.one("kahan", 20, |m| m.kahan(20));

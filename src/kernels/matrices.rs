@@ -163,11 +163,16 @@ impl Maker {
         d.into_iter().enumerate().map(|(i, x)| if i % 2 == 0 { x } else { -x }).collect()
     }
 
-    /// A random symmetric matrix between diag(2^(−bits i/(n−1))) and itself: rows and columns fall off together.
+    /// D A D with D = diag(2^(−bits i/(2n−2))): rows and columns fall off together, the last entry by 2^−bits.
+    pub(super) fn grade(&mut self, a: &Matrix, bits: u32) -> Matrix {
+        let d = self.spectrum(Mode::Geometric, a.nrows(), bits / 2);
+        Mat::from_fn(a.nrows(), a.nrows(), |i, j| self.float(&a[(i, j)] * &d[i.max(j)]) * &d[i.min(j)])
+    }
+
+    /// A graded random symmetric matrix.
     pub(super) fn graded(&mut self, n: usize, bits: u32) -> Matrix {
-        let d = self.spectrum(Mode::Geometric, n, bits / 2);
         let a = self.symmetric(n);
-        Mat::from_fn(n, n, |i, j| self.float(&a[(i, j)] * &d[i.max(j)]) * &d[i.min(j)])
+        self.grade(&a, bits)
     }
 
     /// 1/(i + j + 1).

@@ -40,6 +40,7 @@ mod matrixmultiply;
 mod nalgebra;
 mod reference;
 mod score;
+mod spectrum;
 mod speed;
 mod suite;
 
@@ -54,6 +55,11 @@ pub use kernel::{Kernel, Operation, Refusal, Scalar, ThinSvd};
 pub use score::{Ratio, Score};
 pub use speed::{Speed, product_peak};
 pub use suite::{Entry, Options, Outcome, Suite, count, run};
+
+use crate::scalar::Mp;
+
+/// Bits of the built-in kernels in multiple precision.
+pub const BITS: u32 = 256;
 
 /// The built-in kernels in single precision.
 pub fn singles() -> Vec<&'static dyn Kernel<f32>> {
@@ -74,5 +80,11 @@ pub fn doubles() -> Vec<&'static dyn Kernel<f64>> {
         #[cfg(feature = "matrixmultiply")]
         &Matrixmultiply,
     ];
+    kernels.to_vec()
+}
+
+/// The built-in kernels in multiple precision.
+pub fn multiples() -> Vec<&'static dyn Kernel<Mp<BITS>>> {
+    let kernels: &[&dyn Kernel<Mp<BITS>>] = &[&Faer, &Nalgebra];
     kernels.to_vec()
 }

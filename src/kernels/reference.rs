@@ -1,30 +1,25 @@
 //! References of the forward errors, at 2p bits and more for a kernel of p bits.
 
-use ::faer::{
-    Mat, MatRef, Par,
-    diag::Diag,
-    dyn_stack::{MemBuffer, MemStack},
-    linalg::{evd, svd},
-};
+use ::faer::{Mat, MatRef};
 use rug::Float;
 
-use super::{Case, Operation, Scalar, matrices::Matrix};
-use crate::{
-    scalar::{Mp, PrecisionError},
-    with_precision,
+use super::{
+    Case, Operation, Scalar,
+    matrices::{Matrix, transpose},
+    spectrum::{eigenvalues, singular_values},
 };
 
 /// What the results of a case are compared with.
 ///
-/// L, |R| and X come from elimination at 4p + 64 bits, C from exact products; eigenvalues and singular values are faer's at 2p bits or
-/// more, whose error is beneath that of the kernel by the factor 2^−p (Weyl's theorem).
+/// L, Q, |R| and X come from elimination at 4p + 64 bits, C from exact products; eigenvalues and singular values are those of
+/// [`spectrum`](super::spectrum) at 2p + 16 bits, whose error is beneath that of the kernel by the factor 2^−p (Weyl's theorem).
 pub(super) enum Reference {
     /// C, and the largest entry of |A| |B|.
     Product(Matrix, Float),
     /// L.
     Entries(Matrix),
-    /// |R| of a matrix of full column rank; rows of R have free signs.
-    Rows(Matrix),
+    /// Q and R of a matrix of full column rank, the diagonal of R positive: columns of Q and rows of R have free signs.
+    Factors(Matrix, Matrix),
     /// In the order of the operation.
     Values(Vec<Float>),
     /// X, and the condition number ‖A‖₁ ‖A⁻¹‖₁.
@@ -36,6 +31,11 @@ pub(super) enum Reference {
 /// Bits for eliminations: conditions up to 2^p are squared by AᵀA.
 fn elimination_bits<T: Scalar>() -> u32 {
     4 * T::PRECISION + 64
+}
+
+/// Bits for spectra: twice those of the kernel, and a few for the growth of rounding with the size.
+fn spectral_bits<T: Scalar>() -> u32 {
+    2 * T::PRECISION + 16
 }
 
 pub(super) fn exact<T: Scalar>(a: MatRef<'_, T>) -> Matrix {
@@ -61,12 +61,11 @@ pub(super) fn reference<T: Scalar>(case: &Case<T>) -> Reference {
         }
         (Operation::Cholesky, _) => cholesky(&a, prec).map_or(Reference::None, Reference::Entries),
         (Operation::Qr, _) if a.nrows() >= a.ncols() => {
-            let gram = product(&super::matrices::transpose(&a), &a, prec);
-            let factor = cholesky(&gram, prec).map(|l| super::matrices::transpose(&l));
-            factor.map_or(Reference::None, Reference::Rows)
+            let gram = product(&transpose(&a), &a, prec);
+            cholesky(&gram, prec).map_or(Reference::None, |l| Reference::Factors(orthonormal(&a, &l, prec), transpose(&l)))
         }
-        (Operation::Eigh, _) => values(&a, 2 * T::PRECISION, true).map_or(Reference::None, Reference::Values),
-        (Operation::Svd, _) => values(&a, 2 * T::PRECISION, false).map_or(Reference::None, Reference::Values),
+        (Operation::Eigh, _) => eigenvalues(&a, spectral_bits::<T>()).map_or(Reference::None, Reference::Values),
+        (Operation::Svd, _) => singular_values(&a, spectral_bits::<T>()).map_or(Reference::None, Reference::Values),
         (Operation::Solve, Some(b)) => solution(&a, &exact(b.as_ref()), prec),
         _ => Reference::None,
     }
@@ -93,6 +92,18 @@ fn cholesky(a: &Matrix, prec: u32) -> Option<Matrix> {
         }
     }
     Some(l)
+}
+
+/// Q = A L⁻ᵀ, row by row.
+fn orthonormal(a: &Matrix, l: &Matrix, prec: u32) -> Matrix {
+    let mut q = Mat::from_fn(a.nrows(), a.ncols(), |i, j| Float::with_val(prec, &a[(i, j)]));
+    for i in 0..q.nrows() {
+        for j in 0..q.ncols() {
+            let sum = Float::with_val(prec, Float::dot((0..j).map(|k| (&q[(i, k)], &l[(j, k)]))));
+            q[(i, j)] = Float::with_val(prec, &q[(i, j)] - &sum) / &l[(j, j)];
+        }
+    }
+    q
 }
 
 /// Gaussian elimination with partial pivoting on (A | B | I).
@@ -146,33 +157,4 @@ fn solution(a: &Matrix, b: &Matrix, prec: u32) -> Reference {
 pub(super) fn norm(a: &Matrix, prec: u32) -> Float {
     let column = |j| (0..a.nrows()).fold(Float::new(prec), |sum, i| sum + Float::with_val(prec, a[(i, j)].abs_ref()));
     (0..a.ncols()).map(column).fold(Float::new(prec), |largest, x| largest.max(&x))
-}
-
-/// Eigenvalues in nondecreasing order, or singular values in nonincreasing order, at `bits` bits or more.
-fn values(a: &Matrix, bits: u32, symmetric: bool) -> Option<Vec<Float>> {
-    if a.nrows().min(a.ncols()) == 0 {
-        return Some(vec![]);
-    }
-    let result: Result<Option<Vec<Float>>, PrecisionError> = with_precision!(bits, P => {
-        let a = Mat::from_fn(a.nrows(), a.ncols(), |i, j| Mp::<P>::from(&a[(i, j)]));
-        values_at(a.as_ref(), symmetric)
-    });
-    result.ok()?.filter(|values| values.iter().all(Float::is_finite))
-}
-
-/// Sequential: it runs inside parallel loops, and its bits should not depend on the threads.
-fn values_at<const P: u32>(a: MatRef<'_, Mp<P>>, symmetric: bool) -> Option<Vec<Float>> {
-    let (m, n) = (a.nrows(), a.ncols());
-    let mut s = Diag::<Mp<P>>::zeros(m.min(n));
-    if symmetric {
-        let compute = evd::ComputeEigenvectors::No;
-        let stack = &mut MemBuffer::new(evd::self_adjoint_evd_scratch::<Mp<P>>(n, compute, Par::Seq, Default::default()));
-        evd::self_adjoint_evd(a, s.as_mut(), None, Par::Seq, MemStack::new(stack), Default::default()).ok()?;
-    } else {
-        // What faer 0.24 asks for values alone is too little where m or n is large: it is given what vectors take.
-        let thin = svd::ComputeSvdVectors::Thin;
-        let stack = &mut MemBuffer::new(svd::svd_scratch::<Mp<P>>(m, n, thin, thin, Par::Seq, Default::default()));
-        svd::svd(a, s.as_mut(), None, None, Par::Seq, MemStack::new(stack), Default::default()).ok()?;
-    }
-    Some(s.column_vector().iter().map(|x| x.as_float().clone()).collect())
 }

@@ -34,7 +34,8 @@ impl Ratio {
 pub struct Score {
     pub ratios: Vec<Ratio>,
     /// Largest entry (or value) of the error over the largest entry (or value) of the reference; for products over the largest entry
-    /// of |A| |B|. `None` where the result is not unique.
+    /// of |A| |B|, for Q and R the larger of both, for spectral decompositions that of the values, whose vectors need not be unique.
+    /// `None` where the result is not unique.
     pub forward_error: Option<f64>,
     /// ‖A‖₁ ‖A⁻¹‖₁ of a linear system.
     pub condition: Option<f64>,
@@ -151,12 +152,18 @@ fn forward_error<T: Scalar>(reference: &Reference, outputs: &[Mat<T>]) -> (Optio
     match (reference, outputs) {
         (Reference::Product(x, size), [y]) => (distance(x, &exact(y.as_ref()), Some(size.clone())), None),
         (Reference::Entries(x), [y]) => (distance(x, &exact(y.as_ref()), None), None),
-        (Reference::Rows(x), [_, r]) => {
-            let r = exact(r.as_ref());
-            let signed = Mat::from_fn(r.nrows(), r.ncols(), |i, j| {
-                if r[(i, i)].is_sign_negative() { Float::with_val(r[(i, j)].prec(), -&r[(i, j)]) } else { r[(i, j)].clone() }
-            });
-            (distance(x, &signed, None), None)
+        (Reference::Factors(x, y), [q, r]) => {
+            let (q, r) = (exact(q.as_ref()), exact(r.as_ref()));
+            // The signs that make the diagonal of R positive.
+            let signed = |a: &Matrix, sign: &dyn Fn(usize, usize) -> usize| {
+                let entry = |i, j| {
+                    let k = sign(i, j);
+                    if r[(k, k)].is_sign_negative() { -a[(i, j)].clone() } else { a[(i, j)].clone() }
+                };
+                Mat::from_fn(a.nrows(), a.ncols(), entry)
+            };
+            let errors = [distance(x, &signed(&q, &|_, j| j), None), distance(y, &signed(&r, &|i, _| i), None)];
+            (errors.into_iter().flatten().reduce(f64::max), None)
         }
         (Reference::Values(values), [w, _] | [_, w, _]) => {
             let values = Mat::from_fn(values.len(), 1, |i, _| values[i].clone());
