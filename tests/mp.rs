@@ -234,8 +234,9 @@ fn svd<const P: u32>(n: usize) {
         let (u, v) = (to_faer(&second.u.unwrap()), to_faer(&second.v_t.unwrap().transpose()));
         below(residual::orthogonality(u.as_ref()), SVD_THRESHOLD, "nalgebra's left vectors", &context);
         below(residual::orthogonality(v.as_ref()), SVD_THRESHOLD, "nalgebra's right vectors", &context);
-        // The last two singular values of the graded 3 x 3 matrix are nalgebra_loses_digits_of_an_ill_conditioned_pair.
-        if (name, n) != ("graded", 3) {
+        // The last two singular values of the graded 3 x 3 matrix are nalgebra_loses_digits_of_an_ill_conditioned_pair, and so, in part,
+        // are those of clusters with zeros: nalgebra_loses_digits_of_clusters.
+        if !matches!((name, n), ("graded", 3) | ("clustered", _)) {
             let ratio = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
             below(ratio, SVD_THRESHOLD, "nalgebra's singular values", &context);
         }
@@ -310,6 +311,18 @@ fn nalgebra_loses_digits_of_an_ill_conditioned_pair() {
     let lost = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
     assert!(lost > f64::powi(2.0, P as i32 / 2 - 8), "nalgebra got better: ratio {lost:e}; drop this exception");
     assert!(difference(&first_values, second.singular_values.as_slice(), 2, norm(a.as_ref())) < TWO * SVD_THRESHOLD);
+}
+
+/// Exception, of the same kind: with a third of the singular values zero and the others in clusters nalgebra's residual is some hundred
+/// times what rounding may cause; LAPACK's threshold is 35. faer's is below that (`kernels_at_128_bits`).
+#[test]
+fn nalgebra_loses_digits_of_clusters() {
+    let a = clustered::<128>(5);
+    let second = to_nalgebra(a.as_ref()).svd(true, true);
+    let (u, v) = (to_faer(&second.u.unwrap()), to_faer(&second.v_t.unwrap().transpose()));
+    let lost = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
+    assert!(lost > SVD_THRESHOLD, "nalgebra got better: ratio {lost:e}; drop this exception");
+    assert!(lost < f64::powi(2.0, 16), "ratio {lost:e}");
 }
 
 /// Exception: nalgebra refuses empty matrices at any scalar.

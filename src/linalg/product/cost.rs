@@ -16,9 +16,9 @@ pub(super) fn sums(entries: usize, count: usize) -> f64 {
     entries as f64 * (60.0 + 2.0 * count as f64)
 }
 
-/// Writing, reducing and reading residues.
+/// Writing, reducing and reading residues, in memory that is new to the process.
 pub(super) fn passes(values: usize) -> f64 {
-    values as f64
+    1.5 * values as f64
 }
 
 /// Tables of h moduli with `count` digits in all.

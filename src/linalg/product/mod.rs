@@ -129,11 +129,21 @@ pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, 
     assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
     let terms = a.nrows() as f64 * a.ncols() as f64 * b.ncols() as f64;
     let parallel = options.parallel && terms * f64::from(options.prec) >= LEAST_SHARED;
-    // Into the pool once: every step started from outside wakes a thread of it and waits for it.
-    join(parallel, || enclose(a, b, &ProductOptions { parallel, ..*options }), || ()).0
+    let mut mid = Mat::from_fn(a.nrows(), b.ncols(), |_, _| Midpoint::default());
+    let mut rad = Mat::from_fn(a.nrows(), b.ncols(), |_, _| Radius::INFINITE);
+    // Into the pool once: every step started from outside wakes a thread of it and waits for it. What is returned is allocated before that: the
+    // heaps of other threads than the first give memory back to the system sooner.
+    join(parallel, || enclose(a, b, &ProductOptions { parallel, ..*options }, (mid.as_mut(), rad.as_mut())), || ());
+    Enclosed { mid, rad }
 }
 
-fn enclose<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, options: &ProductOptions) -> Enclosed {
+/// Writes the product to `out`.
+fn enclose<A: AsFloat, B: AsFloat>(
+    a: MatRef<'_, A>,
+    b: MatRef<'_, B>,
+    options: &ProductOptions,
+    out: (MatMut<'_, Midpoint>, MatMut<'_, Radius>),
+) {
     let ProductOptions { prec, scheme, parallel, accuracy } = *options;
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     let (ea, eb) = join(parallel, || Heads::new(a, parallel), || Heads::new(b, parallel));
@@ -159,9 +169,6 @@ fn enclose<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, options: 
         });
         bounded((mid, rad), bound);
     };
-    let (mut mid, mut rad) =
-        join(parallel, || Mat::from_fn(m, n, |_, _| Midpoint::default()), || Mat::from_fn(m, n, |_, _| Radius::INFINITE));
-    let out = (mid.as_mut(), rad.as_mut());
     match plan {
         Plan::Direct => each(
             parallel,
@@ -208,7 +215,6 @@ fn enclose<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, options: 
             }
         }
     }
-    Enclosed { mid, rad }
 }
 
 enum Kind {
@@ -293,6 +299,9 @@ const LEAST_PANEL: usize = 16;
 /// Bytes of the residues of a block of rows of A.
 const ROWS_BYTES: usize = 192 << 20;
 
+/// Parts of each worker in what is left to do.
+const SHARES: usize = 4;
+
 /// Calls `f` on every item, with a state of `init` for each thread that takes one.
 fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync, f: impl Fn(&mut S, T) + Sync) {
     let workers = if parallel { rayon::current_num_threads().min(items.len()) } else { 1 };
@@ -301,11 +310,21 @@ fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync, 
         return items.into_iter().for_each(|item| f(&mut state, item));
     }
     let queue = Mutex::new(items.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    // A share of what is left, so that taking costs little and the end is even.
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = queue.len().div_ceil(SHARES * workers);
+        queue.by_ref().take(share).collect::<Vec<_>>()
+    };
     let work = |_: &rayon::Scope<'_>| {
-        let mut state = None;
-        while let Some(item) = next() {
-            f(state.get_or_insert_with(&init), item);
+        let mut items = next();
+        if items.is_empty() {
+            return;
+        }
+        let mut state = init();
+        while !items.is_empty() {
+            items.into_iter().for_each(|item| f(&mut state, item));
+            items = next();
         }
     };
     rayon::scope(|scope| {

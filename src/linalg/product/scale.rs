@@ -3,7 +3,7 @@
 use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
 use rug::Float;
 
-use super::{AsFloat, Grid, each, entry::Limbs, join};
+use super::{AsFloat, Grid, chunks, each, entry::Limbs, join};
 
 /// Exponent of a zero.
 const ZERO: i32 = i32::MIN;
@@ -208,11 +208,23 @@ impl Scaling {
         let y = || b.doubles(|t| -self.inner[t], |j| -self.col[j]);
         let (x, y) = join(parallel, x, y);
         let mut sums = Mat::<f64>::zeros(x.nrows(), y.ncols());
-        let par = if parallel { Par::rayon(0) } else { Par::Seq };
-        matmul(sums.as_mut(), Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
+        // The same blocks for any number of threads.
+        let blocks = chunks(sums.as_mut(), GAP_ROWS).into_iter().enumerate().collect();
+        each(
+            parallel,
+            blocks,
+            || (),
+            |(), (c, sums)| {
+                let rows = x.subrows(c * GAP_ROWS, sums.nrows());
+                matmul(sums, Accum::Replace, rows, y.as_ref(), 1.0, Par::Seq);
+            },
+        );
         Gaps(sums)
     }
 }
+
+/// Rows of a block of them.
+const GAP_ROWS: usize = 64;
 
 /// Σ_t |a'_it b'_tj| in doubles.
 pub(super) struct Gaps(Mat<f64>);
