@@ -11,8 +11,8 @@ use ufm::linalg::{
 };
 use ufm::scalar::{Mp, Real};
 
-/// Sizes of LAPACK's own tests (`TESTING/dtest.in`).
-const SIZES: [usize; 7] = [0, 1, 2, 3, 5, 10, 50];
+/// Sizes of LAPACK's own tests (`TESTING/dtest.in`) and some between; the last with UFM_HEAVY only.
+const SIZES: [usize; 10] = [0, 1, 2, 3, 5, 10, 20, 30, 50, 100];
 /// An entry of a correctly rounded product is within u |A B| <= u |A| |B| of it.
 const ROUNDED_PRODUCT: f64 = 1.0;
 /// Two backward stable kernels: each may be off by its own threshold.
@@ -67,6 +67,17 @@ fn graded<const P: u32>(n: usize, bits: u32) -> Mat<Mp<P>> {
     with_spectrum(&(0..n).map(power).collect::<Vec<_>>())
 }
 
+/// A third each of 0, of values 2^(2 − P) apart about 1/2, and of values 2^(−P/2) apart about 1.
+fn clustered<const P: u32>(n: usize) -> Mat<Mp<P>> {
+    let apart = |k: usize, bits: u32| Rational::from(k / 3) >> bits;
+    let value = |k: usize| match k % 3 {
+        0 => Rational::from(1) + apart(k, P / 2),
+        1 => Rational::from((1, 2)) + apart(k, P - 2),
+        _ => Rational::new(),
+    };
+    with_spectrum(&(0..n).map(value).collect::<Vec<_>>())
+}
+
 fn frame<const P: u32>(n: usize) -> Mat<Mp<P>> {
     with_spectrum(&(0..n).map(|k| Rational::from(if k % 2 == 0 { 1 } else { -1 })).collect::<Vec<_>>())
 }
@@ -74,7 +85,13 @@ fn frame<const P: u32>(n: usize) -> Mat<Mp<P>> {
 fn symmetric<const P: u32>(n: usize) -> Vec<(&'static str, Mat<Mp<P>>)> {
     let general = Random(n as u64).matrix::<P>(n, n);
     let random = Mat::from_fn(n, n, |i, j| general[(i.max(j), i.min(j))].clone());
-    vec![("random", random), ("simplex Gram", simplex_gram(n, 0)), ("frame", frame(n)), ("graded", graded(n, P - 1))]
+    vec![
+        ("random", random),
+        ("simplex Gram", simplex_gram(n, 0)),
+        ("frame", frame(n)),
+        ("graded", graded(n, P - 1)),
+        ("clustered", clustered(n)),
+    ]
 }
 
 fn definite<const P: u32>(n: usize) -> Vec<(&'static str, Mat<Mp<P>>)> {
@@ -217,8 +234,9 @@ fn svd<const P: u32>(n: usize) {
         let (u, v) = (to_faer(&second.u.unwrap()), to_faer(&second.v_t.unwrap().transpose()));
         below(residual::orthogonality(u.as_ref()), SVD_THRESHOLD, "nalgebra's left vectors", &context);
         below(residual::orthogonality(v.as_ref()), SVD_THRESHOLD, "nalgebra's right vectors", &context);
-        // The last two singular values of the graded 3 x 3 matrix are nalgebra_loses_digits_of_an_ill_conditioned_pair.
-        if (name, n) != ("graded", 3) {
+        // The last two singular values of the graded 3 x 3 matrix are nalgebra_loses_digits_of_an_ill_conditioned_pair, and so, in part,
+        // are those of clusters with zeros: nalgebra_loses_digits_of_clusters.
+        if !matches!((name, n), ("graded", 3) | ("clustered", _)) {
             let ratio = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
             below(ratio, SVD_THRESHOLD, "nalgebra's singular values", &context);
         }
@@ -230,7 +248,9 @@ fn svd<const P: u32>(n: usize) {
     }
 }
 
-fn kernels<const P: u32>(largest: usize) {
+/// Sizes up to `largest`, and up to `heavy` with UFM_HEAVY.
+fn kernels<const P: u32>(largest: usize, heavy: usize) {
+    let largest = if std::env::var_os("UFM_HEAVY").is_some() { heavy } else { largest };
     for n in SIZES.into_iter().filter(|&n| n <= largest) {
         products::<P>(n);
         cholesky::<P>(n);
@@ -246,32 +266,32 @@ fn kernels<const P: u32>(largest: usize) {
 
 #[test]
 fn kernels_at_128_bits() {
-    kernels::<128>(50);
+    kernels::<128>(50, 100);
 }
 
 #[test]
 fn kernels_at_256_bits() {
-    kernels::<256>(50);
+    kernels::<256>(50, 100);
 }
 
 #[test]
 fn kernels_at_512_bits() {
-    kernels::<512>(10);
+    kernels::<512>(50, 100);
 }
 
 #[test]
 fn kernels_at_1024_bits() {
-    kernels::<1024>(10);
+    kernels::<1024>(30, 100);
 }
 
 #[test]
 fn kernels_at_2048_bits() {
-    kernels::<2048>(10);
+    kernels::<2048>(30, 50);
 }
 
 #[test]
 fn kernels_at_4096_bits() {
-    kernels::<4096>(10);
+    kernels::<4096>(20, 50);
 }
 
 /// Exception, nalgebra 0.35 (dimforge/nalgebra#1172): its SVD ends on 2 x 2 triangles [a b; 0 d], whose left rotation it gets from
@@ -291,6 +311,18 @@ fn nalgebra_loses_digits_of_an_ill_conditioned_pair() {
     let lost = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
     assert!(lost > f64::powi(2.0, P as i32 / 2 - 8), "nalgebra got better: ratio {lost:e}; drop this exception");
     assert!(difference(&first_values, second.singular_values.as_slice(), 2, norm(a.as_ref())) < TWO * SVD_THRESHOLD);
+}
+
+/// Exception, of the same kind: with a third of the singular values zero and the others in clusters nalgebra's residual is some hundred
+/// times what rounding may cause; LAPACK's threshold is 35. faer's is below that (`kernels_at_128_bits`).
+#[test]
+fn nalgebra_loses_digits_of_clusters() {
+    let a = clustered::<128>(5);
+    let second = to_nalgebra(a.as_ref()).svd(true, true);
+    let (u, v) = (to_faer(&second.u.unwrap()), to_faer(&second.v_t.unwrap().transpose()));
+    let lost = residual::svd(a.as_ref(), u.as_ref(), second.singular_values.as_slice(), v.as_ref());
+    assert!(lost > SVD_THRESHOLD, "nalgebra got better: ratio {lost:e}; drop this exception");
+    assert!(lost < f64::powi(2.0, 16), "ratio {lost:e}");
 }
 
 /// Exception: nalgebra refuses empty matrices at any scalar.

@@ -1,58 +1,14 @@
 //! Readers of untrusted files: random bytes and damaged files never panic and never take much memory.
 
 mod cli_support;
+mod counting;
 
-use std::{
-    alloc::{GlobalAlloc, Layout as Block, System},
-    io::Write,
-    path::Path,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{io::Write, path::Path};
 
 use cli_support::{Desk, doubles, npy, npz};
+use counting::{alone, peak};
 use proptest::prelude::*;
 use ufm::metrics::{Container, Convention, Features, Layout, measure};
-
-/// Counts what is in use, and the most there was.
-struct Counting;
-
-static USED: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, block: Block) -> *mut u8 {
-        let used = USED.fetch_add(block.size(), Ordering::Relaxed) + block.size();
-        PEAK.fetch_max(used, Ordering::Relaxed);
-        unsafe { System.alloc(block) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, block: Block) {
-        USED.fetch_sub(block.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, block) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Held while a test measures, and while one makes large files: no other's memory counts.
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// What `body` takes at its peak beyond what was in use before, in bytes.
-fn peak(_alone: &MutexGuard<'static, ()>, body: impl FnOnce()) -> usize {
-    let before = USED.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    body();
-    PEAK.load(Ordering::Relaxed).saturating_sub(before)
-}
 
 const MIB: usize = 1 << 20;
 /// Buffers of fixed size, a megabyte each, for files of a few kilobytes.
@@ -179,7 +135,7 @@ proptest! {
         let desk = Desk::new();
         desk.file(name, &bytes);
         let path = desk.path(name);
-        let peak = peak(&alone(), || use_file(&path));
+        let peak = peak(&alone(), || use_file(&path)).1;
         prop_assert!(peak <= SMALL_FILE, "{} MiB for {} bytes", peak / MIB, bytes.len());
     }
 
@@ -190,7 +146,7 @@ proptest! {
         let name = ["f.npy", "f.npz", "f.safetensors", "f.csv"][extension];
         desk.file(name, [magic, &bytes].concat());
         let path = desk.path(name);
-        let peak = peak(&alone(), || use_file(&path));
+        let peak = peak(&alone(), || use_file(&path)).1;
         prop_assert!(peak <= SMALL_FILE, "{} MiB", peak / MIB);
     }
 }
@@ -222,14 +178,14 @@ fn gigantic_headers() {
         let file = format!("{name}.safetensors");
         desk.file(&file, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat());
         let path = desk.path(&file);
-        let peak = peak(&alone, || use_file(&path));
+        let peak = peak(&alone, || use_file(&path)).1;
         assert!(peak <= 16 * (16 << 20), "{name}: {} MiB", peak / MIB);
     }
     // One byte beyond, and lengths beyond the file: nothing is read.
     for length in [(16u64 << 20) + 1, 1 << 40, u64::MAX] {
         desk.file("long.safetensors", [&length.to_le_bytes()[..], &vec![b' '; 17 << 20]].concat());
         let path = desk.path("long.safetensors");
-        let peak = peak(&alone, || assert!(Container::open(&path).is_err()));
+        let peak = peak(&alone, || assert!(Container::open(&path).is_err())).1;
         assert!(peak <= MIB, "{peak}");
     }
 }

@@ -48,6 +48,9 @@ const GUARD_BITS: u32 = 16;
 /// Method: a basis from doubles, refined with exact products; Weyl's theorem with a bound that is quadratic in the error of the basis.
 /// The working precision is raised until the width holds.
 ///
+/// Memory: at most 24 n² (p/8 + 40 + T) bytes and 1 + T MiB, with T threads, at a working precision of p bits: at first
+/// p = bits + 2 log₂ n + 18 or less, 16 times that at most, doubled from step to step.
+///
 /// # Errors
 /// The entries are not finite, not square, or cannot be symmetric; the radii of the input exceed the width asked for; or no working
 /// precision up to 16 times the first one suffices.

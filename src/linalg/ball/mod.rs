@@ -24,6 +24,9 @@ pub use singular::singular_values;
 pub use solve::{SolveError, inverse, solve};
 pub use source::Source;
 
+#[doc = include_str!("CONFORMANCE.md")]
+pub mod conformance {}
+
 /// Why a question about a matrix has no proved answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -47,6 +47,10 @@ const PATIENCE: u32 = 2;
 ///
 /// The working precision grows until that holds. Guarantee: for every member of A and of B the solution is a member of the result.
 ///
+/// Memory, for m columns and T threads: at most 20 n² (c/8 + 40 + T) + 8 (n² + 2 n m) (p/8 + 40) bytes and 1 + T MiB. The approximate inverse
+/// has c bits, 64 or doubled until they exceed log₂ of the condition number by 8 or so; p = bits + c + 32 or doubled until the width holds. Where A
+/// may be singular, c >= 512, it is tested exactly: [`definiteness`](super::definiteness()) says what that takes.
+///
 /// # Errors
 /// A is singular (with a vector of its kernel, where A is known exactly); shapes do not fit; entries are not finite; or the radii
 /// of A or B are too large, as they are when A has a singular member.

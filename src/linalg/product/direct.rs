@@ -5,7 +5,7 @@ use rug::{Float, float::Round};
 
 use super::{
     AsFloat, Midpoint,
-    entry::{Bound, Limbs, round},
+    entry::{Bound, Format, Limbs},
     scale::Heads,
 };
 
@@ -53,10 +53,9 @@ impl<'a, A: AsFloat, B: AsFloat> Direct<'a, A, B> {
             }
         }
         let (sum, bound) = self.sum(near.iter().map(|(x, y)| (x, y)));
-        let mut placed = Some((Midpoint::zero(self.prec), None));
-        sum.limbs(|limbs, negative, low| placed = round(limbs, negative, low + top, self.prec));
-        let (mid, lost) = placed?;
-        let lost = lost.map_or(Bound::ZERO, |e| Bound::new(1, e));
+        let (mut mid, mut placed) = (Midpoint::zero(self.prec), None);
+        sum.limbs(|limbs, negative, low| placed = Format::new(self.prec).round(limbs, negative, low + top, &mut mid));
+        let lost = placed?.map_or(Bound::ZERO, |e| Bound::new(1, e));
         Some((mid, bound.plus(Bound::new(far, -FAR)).scaled(top).plus(lost)))
     }
 

@@ -76,7 +76,7 @@ impl fmt::Debug for Radius {
 }
 
 /// Midpoints of at most this many bits own no memory.
-pub const SHORT_BITS: u32 = 128;
+pub const SHORT_BITS: u32 = 256;
 
 /// A finite binary floating-point number, read through [`Midpoint::borrow`] as an MPFR float of its precision.
 ///
@@ -101,9 +101,9 @@ enum Significand {
 #[derive(Clone, Copy)]
 struct Short {
     /// As many as `prec` needs, the least first.
-    limbs: [u64; 2],
+    limbs: [u64; SHORT_BITS as usize / 64],
     exp: i32,
-    prec: u8,
+    prec: u16,
     /// A kind of number to `mpfr_custom_init_set`: zero or ± regular.
     kind: i8,
 }
@@ -120,32 +120,47 @@ impl Midpoint {
         if prec > SHORT_BITS {
             return Midpoint(Significand::Long(Float::new(prec)));
         }
-        Midpoint(Significand::Short(Short { limbs: [0, 0], exp: 0, prec: prec as u8, kind: mpfr::ZERO_KIND as i8 }))
+        let limbs = [0; SHORT_BITS as usize / 64];
+        Midpoint(Significand::Short(Short { limbs, exp: 0, prec: prec as u16, kind: mpfr::ZERO_KIND as i8 }))
     }
 
-    /// ±significand 2^(exp − 128) of at most 128 bits, the top one set, those beyond `prec` zero, exp in MPFR's range.
-    pub(super) fn short(significand: u128, negative: bool, exp: i32, prec: u32) -> Self {
-        debug_assert!(significand >> 127 == 1 && (1..=SHORT_BITS).contains(&prec));
-        let high = (significand >> 64) as u64;
-        let limbs = if prec <= 64 { [high, 0] } else { [significand as u64, high] };
-        let kind = mpfr::REGULAR_KIND as i8;
-        Midpoint(Significand::Short(Short { limbs, exp, prec: prec as u8, kind: if negative { -kind } else { kind } }))
-    }
-
-    /// ±limbs 2^(exp − 64 · number of limbs), the top bit set, those beyond `prec` zero, exp in MPFR's range.
-    pub(super) fn long(limbs: &[u64], negative: bool, exp: i32, prec: u32) -> Self {
-        let mut float = Float::new(prec);
-        assert!(limbs.len() == (prec as usize).div_ceil(64) && limbs.last().is_some_and(|l| l >> 63 == 1));
-        // SAFETY: `Float::new(prec)` owns ⌈prec/64⌉ limbs. All are written: the top bit of the last is set, the low bits of the first
-        // beyond `prec` are zero and the exponent is in range, which is what MPFR asks of a regular number ("Internals" of its manual).
-        unsafe {
-            let raw = float.as_raw_mut();
-            let data = (*raw).d.as_ptr();
-            limbs.iter().enumerate().for_each(|(r, &limb)| data.add(r).write(limb));
-            (*raw).exp = exp.into();
-            (*raw).sign = if negative { -1 } else { 1 };
+    /// Becomes ±limbs 2^(exp − 64 · number of limbs): `fill` writes the ⌈prec/64⌉ limbs, zero before, the least first, and tells whether the
+    /// number is negative and exp, in MPFR's range; zero if it tells nothing.
+    ///
+    /// # Panics
+    /// When the top bit of the limbs is not set or one beyond the precision is.
+    pub(super) fn set(&mut self, prec: u32, fill: impl FnOnce(&mut [u64]) -> Option<(bool, i32)>) {
+        let count = (prec as usize).div_ceil(64);
+        let fill = |limbs: &mut [u64]| {
+            let filled = fill(limbs);
+            let regular = limbs[count - 1] >> 63 == 1 && limbs[0] << (prec - 1) % 64 << 1 == 0;
+            assert!(filled.is_none() || regular);
+            filled
+        };
+        if prec > SHORT_BITS || matches!(self.0, Significand::Long(_)) {
+            *self = Midpoint::zero(prec);
         }
-        Midpoint(Significand::Long(float))
+        match &mut self.0 {
+            Significand::Short(short) => {
+                *short = Short { limbs: [0; SHORT_BITS as usize / 64], exp: 0, prec: prec as u16, kind: mpfr::ZERO_KIND as i8 };
+                if let Some((negative, exp)) = fill(&mut short.limbs[..count]) {
+                    (short.exp, short.kind) = (exp, if negative { -mpfr::REGULAR_KIND } else { mpfr::REGULAR_KIND } as i8);
+                }
+            }
+            Significand::Long(float) => {
+                // SAFETY: `Float::new(prec)` owns `count` limbs; all are written. For a regular number MPFR asks that the top bit of the
+                // last is set, the low bits of the first beyond `prec` are zero and the exponent is in range ("Internals" of its manual).
+                unsafe {
+                    let raw = float.as_raw_mut();
+                    let data = (*raw).d.as_ptr();
+                    data.write_bytes(0, count);
+                    if let Some((negative, exp)) = fill(std::slice::from_raw_parts_mut(data, count)) {
+                        (*raw).exp = exp.into();
+                        (*raw).sign = if negative { -1 } else { 1 };
+                    }
+                }
+            }
+        }
     }
 
     /// A finite float as it is.

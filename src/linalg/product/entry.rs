@@ -5,23 +5,23 @@ use rug::{
     float::{Special, exp_max, exp_min},
 };
 
-use super::{
-    RADIUS_BITS,
-    enclosed::{Midpoint, SHORT_BITS},
-};
+use super::{RADIUS_BITS, enclosed::Midpoint};
 
 /// A number `±L · 2^low` with the integer L given by 64-bit limbs, the least first.
 pub(super) trait Limbs: Send + Sync {
-    /// Calls `f(limbs of L, negative, low)`; zero may call it with zero limbs or not at all.
+    /// Calls `f(limbs of L, negative, low)`, with no limbs for what is zero or no number.
     fn limbs(&self, f: impl FnOnce(&[u64], bool, i64));
 }
 
 impl Limbs for Float {
     #[inline]
     fn limbs(&self, f: impl FnOnce(&[u64], bool, i64)) {
-        if let (Some(significand), Some(exp)) = (self.get_significand(), self.get_exp()) {
-            let limbs = significand.as_limbs();
-            f(limbs, self.is_sign_negative(), i64::from(exp) - 64 * limbs.len() as i64);
+        match (self.get_significand(), self.get_exp()) {
+            (Some(significand), Some(exp)) => {
+                let limbs = significand.as_limbs();
+                f(limbs, self.is_sign_negative(), i64::from(exp) - 64 * limbs.len() as i64);
+            }
+            _ => f(&[], false, 0),
         }
     }
 }
@@ -83,13 +83,15 @@ impl Digits {
             _ => 0,
         };
         let sum = x + offset;
+        let (mut low, mut high) = (sum as u64, (sum >> 64) as u64);
         let (mask, half) = ((1u64 << self.bits) - 1, 1i64 << (self.bits - 1));
         let sign = if negative { -1.0 } else { 1.0 };
         let last = self.count - 1;
         for d in 0..last {
-            put(d, sign * (((sum >> (self.bits as usize * d)) as u64 & mask) as i64 - half) as f64);
+            put(d, sign * ((low & mask) as i64 - half) as f64);
+            (low, high) = (low >> self.bits | high << 1 << (63 - self.bits), high >> self.bits);
         }
-        put(last, sign * ((sum >> (self.bits as usize * last)) as i64 - half) as f64);
+        put(last, sign * (low as i64 - half) as f64);
     }
 
     /// The raw digit v in [0, 2^bits] (with the carry) becomes v − c 2^bits in [−2^(bits−1), 2^(bits−1)) with c = ⌊(v + 2^(bits−1)) / 2^bits⌋.
@@ -113,64 +115,65 @@ pub(super) fn bit_length(limbs: &[u64]) -> i64 {
     limbs.iter().rposition(|&l| l != 0).map_or(0, |top| 64 * top as i64 + i64::from(64 - limbs[top].leading_zeros()))
 }
 
-/// `±limbs · 2^low` rounded to nearest, and e when the result is off by at most 2^e (`None`: exact).
-///
-/// Beyond the largest exponent the answer is `None`; below the least one it is zero with the bound 2^(exponent of the value).
-pub(super) fn round(limbs: &[u64], negative: bool, low: i64, prec: u32) -> Option<(Midpoint, Option<i64>)> {
-    let length = bit_length(limbs);
-    if length == 0 {
-        return Some((Midpoint::zero(prec), None));
+/// Floating-point numbers of some precision, with the least and the largest exponent of MPFR.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    pub prec: u32,
+    least: i64,
+    pub most: i64,
+}
+
+impl Format {
+    pub fn new(prec: u32) -> Self {
+        Format { prec, least: exp_min().into(), most: exp_max().into() }
     }
-    let bottom = length - i64::from(prec); // lowest bit kept
-    let mut exp = low + length;
-    let inexact = bottom > 0 && {
-        let (word, offset) = ((bottom >> 6) as usize, bottom & 63);
-        limbs[word] & ((1u64 << offset) - 1) != 0 || limbs[..word].iter().any(|&l| l != 0)
-    };
-    let carry = bottom > 0 && window(limbs, bottom - 1) & 1 == 1;
-    let error = inexact.then_some(exp - i64::from(prec) - 1);
-    let short = prec <= SHORT_BITS;
-    let (mut significand, mut long) = (0, vec![]);
-    let over = if short {
-        // The upper `prec` bits of 128, and one more in the lowest of them.
-        let spare = SHORT_BITS - prec;
-        let kept = (u128::from(window(limbs, length - 64)) << 64 | u128::from(window(limbs, length - 128))) >> spare << spare;
-        let (sum, over) = kept.overflowing_add(u128::from(carry) << spare);
-        significand = sum;
-        over
-    } else {
-        let count = (prec as usize).div_ceil(64);
-        let spare = 64 * count as u32 - prec;
-        let (mut carry, mut unit) = (carry, 1u64 << spare);
-        long = (0..count).map(|r| window(limbs, length - 64 * (count - r) as i64)).collect();
-        long[0] = long[0] >> spare << spare;
-        for limb in &mut long {
-            if !carry {
-                break;
+
+    /// Rounds `±limbs · 2^low` to nearest, and tells e when the result is off by at most 2^e (`Some(None)`: exact).
+    ///
+    /// Beyond the largest exponent the answer is `None`; below the least one `mid` is zero, with the bound 2^(exponent of the value).
+    #[inline]
+    pub fn round(self, limbs: &[u64], negative: bool, low: i64, mid: &mut Midpoint) -> Option<Option<i64>> {
+        let Format { prec, least, most } = self;
+        let length = bit_length(limbs);
+        if length == 0 {
+            *mid = Midpoint::zero(prec);
+            return Some(None);
+        }
+        let (mut exp, mut exact) = (low + length, true);
+        let top = (length as usize - 1) / 64;
+        let up = (-length & 63) as u32;
+        // Limbs shifted up so that their top bit is set, from the top: a negative index wraps to one beyond every length.
+        let shifted = |r: usize| {
+            let limb = |r: usize| limbs.get(top.wrapping_sub(r)).copied().unwrap_or(0);
+            limb(r) << up | limb(r + 1) >> 1 >> (63 - up)
+        };
+        mid.set(prec, |out| {
+            let (count, spare) = (out.len(), 64 * out.len() as u32 - prec);
+            out.iter_mut().rev().enumerate().for_each(|(r, limb)| *limb = shifted(r));
+            // What is left out: `spare` bits, the limb below, and those below it.
+            let below = shifted(count);
+            let rest = out[0] & ((1 << spare) - 1);
+            let half = if spare == 0 { below >> 63 } else { rest >> (spare - 1) };
+            exact = rest == 0 && below == 0 && (top <= count || limbs[..top - count].iter().all(|&l| l == 0));
+            out[0] -= rest;
+            let (mut over, mut unit) = (half == 1, 1u64 << spare);
+            for limb in &mut *out {
+                (*limb, over) = limb.overflowing_add(if over { unit } else { 0 });
+                unit = 1;
             }
-            (*limb, carry) = limb.overflowing_add(unit);
-            unit = 1;
+            if over {
+                // A carry out of an all-ones significand gives 2^prec.
+                exp += 1;
+                out[count - 1] = 1 << 63;
+            }
+            (least..=most).contains(&exp).then_some((negative, exp as i32))
+        });
+        match exp {
+            _ if exp > most => None,
+            _ if exp < least => Some(Some(exp)),
+            _ => Some((!exact).then_some(low + length - i64::from(prec) - 1)),
         }
-        carry
-    };
-    // A carry out of an all-ones significand gives 2^prec.
-    exp += i64::from(over);
-    if exp > i64::from(exp_max()) {
-        return None;
     }
-    if exp < i64::from(exp_min()) {
-        return Some((Midpoint::zero(prec), Some(exp)));
-    }
-    const TOP: u64 = 1 << 63;
-    let mid = if short {
-        Midpoint::short(if over { u128::from(TOP) << 64 } else { significand }, negative, exp as i32, prec)
-    } else {
-        if over {
-            long.last_mut().into_iter().for_each(|l| *l = TOP);
-        }
-        Midpoint::long(&long, negative, exp as i32, prec)
-    };
-    Some((mid, error))
 }
 
 /// An upper bound `m · 2^e` with m < 2^53; sums and products round up.
@@ -222,10 +225,11 @@ impl Bound {
     }
 
     pub fn to_float(self) -> Float {
-        match round(&[self.m], false, self.e, RADIUS_BITS) {
+        let mut float = Midpoint::zero(RADIUS_BITS);
+        match Format::new(RADIUS_BITS).round(&[self.m], false, self.e, &mut float) {
             // (m <= 2^53 is exact.)
-            Some((float, None)) => float.into_float(),
-            Some((_, Some(_))) => least_positive(),
+            Some(None) => float.into_float(),
+            Some(Some(_)) => least_positive(),
             None => Float::with_val(RADIUS_BITS, Special::Infinity),
         }
     }
@@ -263,7 +267,8 @@ mod tests {
             let exact = Integer::from_digits(&limbs, Order::Lsf);
             for prec in [1, 2, 52, 53, 63, 64, 65, 106, 127, 128, 129, 191, 192, 193, 300] {
                 for negative in [false, true] {
-                    let (mid, error) = round(&limbs, negative, -70, prec).expect("within range");
+                    let mut mid = Midpoint::zero(prec);
+                    let error = Format::new(prec).round(&limbs, negative, -70, &mut mid).expect("within range");
                     let mid = mid.to_float();
                     assert_eq!(mid.prec(), prec);
                     let exact = Rational::from(if negative { Integer::from(-&exact) } else { exact.clone() }) >> 70;

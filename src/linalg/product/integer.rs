@@ -120,28 +120,25 @@ pub(crate) fn integer_columns(a: MatRef<'_, Integer>, b: MatRef<'_, Integer>, pa
     let residues = residues::Plan::new(k, x.width, y.width, None);
     let by_slices = slices.as_ref().map_or(f64::INFINITY, |p| p.cost(m, n));
     let by_residues = residues.as_ref().map_or(f64::INFINITY, |p| p.cost(m, n));
-    let finish = |_, _, limbs: &[u64], negative, _| {
-        let mut x = Integer::from_digits(limbs, Order::Lsf);
+    let finish = |_: (usize, usize), limbs: &[u64], negative: bool, _: i64, (x, ()): (&mut Integer, &mut ())| {
+        x.assign_digits(limbs, Order::Lsf);
         if negative {
             x.neg_assign();
         }
-        x
     };
+    let mut out = vec![Integer::new(); m * n];
+    let units = &mut vec![(); m * n];
+    let into = (MatMut::from_column_major_slice_mut(&mut out, m, n), MatMut::from_column_major_slice_mut(units, m, n));
     match (slices, residues) {
-        (Some(plan), _) if by_slices <= by_residues && by_slices < schoolbook => {
-            let mut out = vec![Integer::new(); m * n];
-            let column_major = MatMut::from_column_major_slice_mut(&mut out, m, n);
-            let units = &mut vec![(); m * n];
-            let units = MatMut::from_column_major_slice_mut(units, m, n);
-            plan.run(&x, &y, parallel, (column_major, units), |i, j, limbs, negative, low| (finish(i, j, limbs, negative, low), ()));
-            out
-        }
-        (_, Some(plan)) if by_residues < schoolbook => plan.run(&x, &y, parallel, finish).into_iter().flatten().collect(),
+        (Some(plan), _) if by_slices <= by_residues && by_slices < schoolbook => plan.run(&x, &y, parallel, into, finish),
+        (_, Some(plan)) if by_residues < schoolbook => plan.run(&x, &y, parallel, into, finish),
         _ => {
-            let entry = |q: usize| (0..k).fold(Integer::new(), |sum, t| sum + &a[(q % m, t)] * &b[(t, q / m)]);
-            if parallel { (0..m * n).into_par_iter().map(entry).collect() } else { (0..m * n).map(entry).collect() }
+            let entry =
+                |(q, out): (usize, &mut Integer)| *out = (0..k).fold(Integer::new(), |sum, t| sum + &a[(q % m, t)] * &b[(t, q / m)]);
+            if parallel { out.par_iter_mut().enumerate().for_each(entry) } else { out.iter_mut().enumerate().for_each(entry) }
         }
     }
+    out
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! at most 2^(x + y − prec − g). That is 2^−prec Σ_t |a_it b_tj| for every entry with Σ_t |a_it b_tj| >= 2^(r_i + c_j − g); the others are
 //! computed one by one, and g is chosen so that all this is cheapest.
 
+mod carry;
 mod cost;
 mod direct;
 mod enclosed;
@@ -19,15 +20,15 @@ mod integer;
 mod residues;
 mod scale;
 mod slices;
-mod stream;
 
-use faer::{ColMut, Mat, MatMut, MatRef};
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+use faer::{Mat, MatMut, MatRef};
 use rug::Float;
 
 use direct::Direct;
-use entry::{Bound, round};
-use scale::{Heads, Scaled, Scaling};
+use entry::{Bound, Format};
+use scale::{Gaps, Heads, Scaled, Scaling};
 
 pub use enclosed::{Enclosed, Midpoint, RADIUS_BITS, Radius, SHORT_BITS};
 pub use integer::exact_integer_product;
@@ -97,9 +98,12 @@ impl ProductOptions {
 /// Shapes: (m, k) (k, n), any of them 0, any strides; entries of any precision, mixed. The cost follows the bits the operands
 /// have, or `prec` where that is less.
 ///
-/// Memory besides operands, result and three doubles an entry: modulo h primes, 384 MiB for rows of A and 64 MiB for columns of B and of
-/// the product, but at least one row (8 k h bytes) and 16 columns; h is near 2 (prec + 10) / 23. With digit slices of 22 bits or so, one
-/// double for every digit of B, and 17 MiB a thread, but at least one row of A (a double for every digit) and 16 columns of the product.
+/// Memory, with T threads at work: the result, 72 bytes an entry and prec/8 + 40 more beyond [`SHORT_BITS`] or where computed one by one; 8
+/// more bytes an entry of the result and 24 an entry of the operands; what the scheme needs; 1 MiB, and 1 MiB a thread. Modulo h primes, h near
+/// 2 (prec + 10)/23: 4 h bytes an entry of r rows of A, of c columns of B and of their product, and each thread has 8 bytes an entry of them;
+/// 4 h k r is at most 192 MiB and 4 h max(k, r) c at most 16 MiB, but r >= 1 and c >= 16. By digit slices of 22 bits or so: a double for every
+/// digit of B, and a thread has one for every digit of 48 rows of A, at most 16 MiB but one row at least, and 16 columns of sums at least.
+/// Each thread's first product of doubles in faer reserves address space of twice the largest cache, and touches what it packs.
 ///
 /// ```
 /// use faer::Mat;
@@ -123,86 +127,94 @@ pub fn product<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, prec:
 /// When the inner dimensions differ or the precision is 0.
 pub fn product_with<A: AsFloat, B: AsFloat>(a: MatRef<'_, A>, b: MatRef<'_, B>, options: &ProductOptions) -> Enclosed {
     assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
+    let terms = a.nrows() as f64 * a.ncols() as f64 * b.ncols() as f64;
+    let parallel = options.parallel && terms * f64::from(options.prec) >= LEAST_SHARED;
+    let mut mid = Mat::from_fn(a.nrows(), b.ncols(), |_, _| Midpoint::default());
+    let mut rad = Mat::from_fn(a.nrows(), b.ncols(), |_, _| Radius::INFINITE);
+    // Into the pool once: every step started from outside wakes a thread of it and waits for it. What is returned is allocated before that: the
+    // heaps of other threads than the first give memory back to the system sooner.
+    join(parallel, || enclose(a, b, &ProductOptions { parallel, ..*options }, (mid.as_mut(), rad.as_mut())), || ());
+    Enclosed { mid, rad }
+}
+
+/// Writes the product to `out`.
+fn enclose<A: AsFloat, B: AsFloat>(
+    a: MatRef<'_, A>,
+    b: MatRef<'_, B>,
+    options: &ProductOptions,
+    out: (MatMut<'_, Midpoint>, MatMut<'_, Radius>),
+) {
     let ProductOptions { prec, scheme, parallel, accuracy } = *options;
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let parallel = parallel && m as f64 * k as f64 * n as f64 * f64::from(prec) >= LEAST_SHARED;
-    let (ea, eb) = (Heads::new(a, parallel), Heads::new(b, parallel));
+    let (ea, eb) = join(parallel, || Heads::new(a, parallel), || Heads::new(b, parallel));
     let scaling = Scaling::new(&ea, &eb, k, parallel);
     let direct = Direct::new(a, b, (&ea, &eb), prec);
     let gaps = match (accuracy, scheme) {
         (_, Some(Scheme::Direct)) | (Accuracy::Normwise, _) => None,
         _ => Some(scaling.gaps(&ea, &eb, parallel)),
     };
-    let plan = choose(&scaling, (m, k, n), prec, scheme, gaps.as_deref());
+    let plan = choose(&scaling, (m, k, n), prec, scheme, gaps.as_ref());
 
-    let enclose = |entry: Option<(Midpoint, Bound)>| match entry {
-        Some((mid, bound)) if bound.top() <= i64::from(rug::float::exp_max()) => (mid, Radius::new(bound)),
-        _ => (Midpoint::zero(prec), Radius::INFINITE),
+    let format = Format::new(prec);
+    let bounded = |(mid, rad): (&mut Midpoint, &mut Radius), bound: Option<Bound>| match bound {
+        Some(bound) if bound.top() <= format.most => *rad = Radius::new(bound),
+        _ => (*mid, *rad) = (Midpoint::zero(prec), Radius::INFINITE),
     };
     let unknown = |i: usize, j: usize| ea.bad_row[i] || eb.bad_col[j];
-    let one_by_one = |i: usize, j: usize| enclose(if unknown(i, j) { None } else { direct.entry(i, j) });
-    let from_limbs = |i: usize, j: usize, limbs: &[u64], negative, low: i64, bound: Bound, guard: i64, unit: i64| {
-        let unit = scaling.of(i, j) - unit;
-        if unknown(i, j) {
-            return enclose(None);
-        }
-        if !bound.is_zero() {
-            if scaling.zero(i, j) {
-                return enclose(Some((Midpoint::zero(prec), Bound::ZERO)));
-            }
-            if gaps.as_ref().is_some_and(|gaps| gaps[i + j * m].is_none_or(|gap| gap > guard)) {
-                return one_by_one(i, j);
-            }
-        }
-        enclose(round(limbs, negative, low + unit, prec).map(|(mid, lost)| {
-            let bound = bound.scaled(unit);
-            (mid, lost.map_or(bound, |e| bound.plus(Bound::new(1, e))))
-        }))
+    let one_by_one = |i: usize, j: usize, (mid, rad): (&mut Midpoint, &mut Radius)| {
+        let entry = if unknown(i, j) { None } else { direct.entry(i, j) };
+        let bound = entry.map(|(sum, bound)| {
+            *mid = sum;
+            bound
+        });
+        bounded((mid, rad), bound);
     };
-    let mut entries: Vec<Option<(Midpoint, Radius)>> = match plan {
-        Plan::Direct => {
-            let mut out: Vec<_> = (0..m * n).map(|_| None).collect();
-            each(
-                parallel,
-                out.chunks_mut(16).enumerate().collect(),
-                || (),
-                |(), (c, out)| {
-                    for (e, out) in out.iter_mut().enumerate() {
-                        let q = 16 * c + e;
-                        *out = Some(one_by_one(q % m, q / m));
-                    }
-                },
-            );
-            out
-        }
+    match plan {
+        Plan::Direct => each(
+            parallel,
+            tiles(out, (DIRECT, 1)),
+            || (),
+            |(), ((top, left), (mut mid, mut rad))| {
+                for i in 0..mid.nrows() {
+                    one_by_one(top + i, left, (&mut mid[(i, 0)], &mut rad[(i, 0)]));
+                }
+            },
+        ),
         Plan::Grid { width_a, width_b, guard, kind } => {
             let one =
                 |width: u64, exact: u64, k: u64, exponent: u64| if width < exact { Bound::new(k, exponent as i64) } else { Bound::ZERO };
             let bound = one(width_a, scaling.exact_a, k as u64, width_b).plus(one(width_b, scaling.exact_b, k as u64, width_a));
             let x = Scaled { mat: a, width: width_a, row: &scaling.row, row_sign: -1, col: &scaling.inner, col_sign: 1 };
             let y = Scaled { mat: b, width: width_b, row: &scaling.inner, row_sign: -1, col: &scaling.col, col_sign: -1 };
-            let unit = (width_a + width_b) as i64;
+            let dropped = match &kind {
+                Kind::Slices(plan) => plan.dropped,
+                Kind::Residues(plan) => plan.dropped,
+            };
+            let bound = bound.plus(dropped);
+            let finish = |(i, j): (usize, usize), limbs: &[u64], negative, low: i64, (mid, rad): (&mut Midpoint, &mut Radius)| {
+                if unknown(i, j) {
+                    return bounded((mid, rad), None);
+                }
+                if !bound.is_zero() {
+                    if scaling.zero(i, j) {
+                        *mid = Midpoint::zero(prec);
+                        return bounded((mid, rad), Some(Bound::ZERO));
+                    }
+                    if gaps.as_ref().is_some_and(|gaps| gaps.of(i, j).is_none_or(|gap| gap > guard)) {
+                        return one_by_one(i, j, (mid, rad));
+                    }
+                }
+                let unit = scaling.of(i, j) - (width_a + width_b) as i64;
+                let lost = format.round(limbs, negative, low + unit, mid);
+                let bound = bound.scaled(unit);
+                bounded((mid, rad), lost.map(|lost| lost.map_or(bound, |e| bound.plus(Bound::new(1, e)))));
+            };
             match kind {
-                Kind::Slices(plan) => {
-                    let bound = bound.plus(plan.dropped);
-                    let (mut mid, mut rad) =
-                        join(parallel, || Mat::from_fn(m, n, |_, _| Midpoint::default()), || Mat::from_fn(m, n, |_, _| Radius::INFINITE));
-                    plan.run(&x, &y, parallel, (mid.as_mut(), rad.as_mut()), |i, j, limbs, negative, low| {
-                        from_limbs(i, j, limbs, negative, low, bound, guard, unit)
-                    });
-                    return Enclosed { mid, rad };
-                }
-                Kind::Residues(plan) => {
-                    let bound = bound.plus(plan.dropped);
-                    plan.run(&x, &y, parallel, |i, j, limbs, negative, low| from_limbs(i, j, limbs, negative, low, bound, guard, unit))
-                }
+                Kind::Slices(plan) => plan.run(&x, &y, parallel, out, finish),
+                Kind::Residues(plan) => plan.run(&x, &y, parallel, out, finish),
             }
         }
-    };
-    let computed = "every entry is computed";
-    let rad = Mat::from_fn(m, n, |i, j| entries[i + j * m].as_ref().expect(computed).1);
-    let mid = Mat::from_fn(m, n, |i, j| entries[i + j * m].take().expect(computed).0);
-    Enclosed { mid, rad }
+    }
 }
 
 enum Kind {
@@ -216,13 +228,7 @@ enum Plan {
 }
 
 /// The cheapest plan, or the cheapest of `scheme`. `gaps`: componentwise accuracy, see [`Scaling::gaps`].
-fn choose(
-    scaling: &Scaling,
-    shape @ (m, k, n): (usize, usize, usize),
-    prec: u32,
-    scheme: Option<Scheme>,
-    gaps: Option<&[Option<i64>]>,
-) -> Plan {
+fn choose(scaling: &Scaling, shape @ (m, k, n): (usize, usize, usize), prec: u32, scheme: Option<Scheme>, gaps: Option<&Gaps>) -> Plan {
     let single = cost::direct(k, scaling.exact_a, scaling.exact_b);
     let direct = match scheme {
         None | Some(Scheme::Direct) => (m * n) as f64 * single,
@@ -261,17 +267,17 @@ fn choose(
 const GUARD_STEP: i64 = 32;
 
 /// Guard bits to try, each with the number of entries that need more.
-fn guards(gaps: Option<&[Option<i64>]>, log_k: i64) -> Vec<(i64, usize)> {
+fn guards(gaps: Option<&Gaps>, log_k: i64) -> Vec<(i64, usize)> {
     let Some(gaps) = gaps else {
         // 2^−prec k 2^(row + col).
         return vec![(1 - log_k, 0)];
     };
     let (mut least, mut most) = (i64::MAX, i64::MIN);
-    for &gap in gaps.iter().flatten() {
+    for gap in gaps.iter().flatten() {
         (least, most) = (least.min(gap), most.max(gap));
     }
     if least > most {
-        return vec![(0, gaps.len())];
+        return vec![(0, gaps.iter().count())];
     }
     let steps = (0..).map(|s| most - GUARD_STEP * s).take_while(|&g| g >= least);
     steps.map(|guard| (guard, gaps.iter().filter(|gap| gap.is_none_or(|gap| gap > guard)).count())).collect()
@@ -280,27 +286,51 @@ fn guards(gaps: Option<&[Option<i64>]>, log_k: i64) -> Vec<(i64, usize)> {
 /// A matrix of integers.
 trait Grid: Sync {
     fn shape(&self) -> (usize, usize);
-    /// Calls `f(limbs, negative, shift)` for entry ±⌊limbs · 2^shift⌋, or not at all for zero.
+    /// Calls `f(limbs, negative, shift)` for entry ±⌊limbs · 2^shift⌋.
     fn visit(&self, i: usize, j: usize, f: impl FnOnce(&[u64], bool, i64));
 }
 
-/// Entries handled at a time, so that their digits stay in the nearest caches.
-const CHUNK: usize = 256;
-/// Bytes of a panel of columns of B and of the product.
-const PANEL_BYTES: usize = 64 << 20;
+/// Entries of a tile that are computed one by one.
+const DIRECT: usize = 16;
+/// Bytes of the residues of a panel of columns of B, and of those of the product.
+const PANEL_BYTES: usize = 16 << 20;
 /// Columns of a panel at the least: fewer waste the packing of A.
 const LEAST_PANEL: usize = 16;
 /// Bytes of the residues of a block of rows of A.
-const ROWS_BYTES: usize = 384 << 20;
+const ROWS_BYTES: usize = 192 << 20;
 
-/// Calls `f` on every item, with a state of `init` per thread.
-fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync + Send, f: impl Fn(&mut S, T) + Sync + Send) {
-    if parallel && items.len() > 1 {
-        items.into_par_iter().for_each_init(init, f);
-    } else {
+/// Parts of each worker in what is left to do.
+const SHARES: usize = 4;
+
+/// Calls `f` on every item, with a state of `init` for each thread that takes one.
+fn each<T: Send, S>(parallel: bool, items: Vec<T>, init: impl Fn() -> S + Sync, f: impl Fn(&mut S, T) + Sync) {
+    let workers = if parallel { rayon::current_num_threads().min(items.len()) } else { 1 };
+    if workers <= 1 {
         let mut state = init();
-        items.into_iter().for_each(|item| f(&mut state, item));
+        return items.into_iter().for_each(|item| f(&mut state, item));
     }
+    let queue = Mutex::new(items.into_iter());
+    // A share of what is left, so that taking costs little and the end is even.
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = queue.len().div_ceil(SHARES * workers);
+        queue.by_ref().take(share).collect::<Vec<_>>()
+    };
+    let work = |_: &rayon::Scope<'_>| {
+        let mut items = next();
+        if items.is_empty() {
+            return;
+        }
+        let mut state = init();
+        while !items.is_empty() {
+            items.into_iter().for_each(|item| f(&mut state, item));
+            items = next();
+        }
+    };
+    rayon::scope(|scope| {
+        (1..workers).for_each(|_| scope.spawn(work));
+        work(scope);
+    });
 }
 
 /// Both results, on two threads if `parallel`.
@@ -308,8 +338,18 @@ fn join<X: Send, Y: Send>(parallel: bool, x: impl FnOnce() -> X + Send, y: impl 
     if parallel { rayon::join(x, y) } else { (x(), y()) }
 }
 
-fn contiguous(column: ColMut<'_, f64>) -> &mut [f64] {
-    column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
+/// Tiles of two matrices of one shape, by rows of tiles, each with its first row and column.
+#[allow(clippy::type_complexity)]
+fn tiles<'a, R, S>(
+    (first, second): (MatMut<'a, R>, MatMut<'a, S>),
+    (height, width): (usize, usize),
+) -> Vec<((usize, usize), (MatMut<'a, R>, MatMut<'a, S>))> {
+    fn cut<T>(mat: MatMut<'_, T>, (height, width): (usize, usize)) -> impl Iterator<Item = MatMut<'_, T>> {
+        chunks(mat, height).into_iter().flat_map(move |strip| chunks(strip.transpose_mut(), width)).map(MatMut::transpose_mut)
+    }
+    let (rows, cols) = (first.nrows(), first.ncols());
+    let corners = (0..rows).step_by(height).flat_map(|top| (0..cols).step_by(width).map(move |left| (top, left)));
+    corners.zip(cut(first, (height, width)).zip(cut(second, (height, width)))).collect()
 }
 
 /// Blocks of `height` rows.

@@ -10,22 +10,24 @@
 //!
 //! Every product of doubles is exact in any order of summation: the absolute values of its terms sum to at most 2^53.
 
-use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
+use faer::{Accum, ColMut, ColRef, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rug::{Assign, Integer};
 
 use super::super::vector::vectorised;
 use super::{
-    CHUNK, Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES, chunks, contiguous, cost, each,
+    Grid, LEAST_PANEL, PANEL_BYTES, ROWS_BYTES,
+    carry::{Carry, LANES, SHIFT},
+    chunks, cost, each,
     entry::{Bound, Digits, bit_length, digit_count, window},
-    stream::Stream,
+    tiles,
 };
 
 /// Reduced values are at most this before a reduction: see [`reduce`].
 const REDUCIBLE: u64 = (1 << 53) - (1 << 28);
 /// Inner indices in one product of doubles before its result is reduced.
 const INNER: usize = 2048;
-/// Moduli stay below this: see [`reduce`].
-const LARGEST: u64 = 1 << 26;
+/// Moduli stay below this: residues |r| <= (m + 3)/2 <= 2^24 are exact in single precision.
+const LARGEST: u64 = (1 << 25) - 4;
 
 pub(super) struct Plan {
     inner: usize,
@@ -87,145 +89,183 @@ impl Plan {
             + cost::tables(h, self.digits_a.count + self.digits_b.count + self.kept())
     }
 
-    /// `finish(i, j, limbs, negative, low)` for every entry ±limbs · 2^low of A B up to `dropped`, by columns.
-    pub fn run<R: Send>(
+    /// Calls `finish((i, j), limbs, negative, low, place)` for every entry ±limbs · 2^low of A B up to `dropped` and its place in `out`.
+    pub fn run<R: Send, S: Send>(
         &self,
         a: &impl Grid,
         b: &impl Grid,
         parallel: bool,
-        finish: impl Fn(usize, usize, &[u64], bool, i64) -> R + Sync,
-    ) -> Vec<Option<R>> {
+        (mut first, mut second): (MatMut<'_, R>, MatMut<'_, S>),
+        finish: impl Fn((usize, usize), &[u64], bool, i64, (&mut R, &mut S)) + Sync,
+    ) {
         let ((m, k), (_, n)) = (a.shape(), b.shape());
         let h = self.primes.len();
-        let mut out = Vec::new();
-        out.resize_with(m * n, || None);
         if m * n == 0 {
-            return out;
+            return;
         }
         let tables = Tables::new(self);
-        let blocks = m.div_ceil((ROWS_BYTES / (8 * k * h).max(1)).clamp(1, m));
-        let height = m.div_ceil(blocks);
+        let even = |total: usize, most: usize| total.div_ceil(total.div_ceil(most.clamp(1, total)));
+        let height = even(m, ROWS_BYTES / (4 * k * h).max(1));
+        let width = even(n, (PANEL_BYTES / (4 * height.max(k) * h)).max(LEAST_PANEL));
+        let (mut rows, mut cols, mut sums) = (vec![0.0; height * k * h], vec![0.0; k * width * h], vec![0.0; height * width * h]);
         for top in (0..m).step_by(height) {
             let height = height.min(m - top);
-            let rows = self.residues(a, (top, height), (0, k), self.digits_a, &tables.powers_a, parallel);
-            let width = (PANEL_BYTES / (8 * (height + k) * h)).max(LEAST_PANEL).min(n);
+            let block = Block { grid: a, rows: (top, height), cols: (0, k) };
+            let rows = self.residues(&block, self.digits_a, &tables.powers_a, parallel, &mut rows);
             for left in (0..n).step_by(width) {
                 let width = width.min(n - left);
-                let cols = self.residues(b, (0, k), (left, width), self.digits_b, &tables.powers_b, parallel);
-                let sums = self.products(&rows, &cols, height, width, parallel);
-                let finish =
-                    |q: usize, limbs: &[u64], negative| finish(top + q % height, left + q / height, limbs, negative, self.cut as i64);
-                if height == m {
-                    self.put_together(&sums, &tables, parallel, finish, &mut out[left * m..(left + width) * m]);
-                } else {
-                    let mut block = Vec::new();
-                    block.resize_with(height * width, || None);
-                    self.put_together(&sums, &tables, parallel, finish, &mut block);
-                    for (q, entry) in block.into_iter().enumerate() {
-                        out[(left + q / height) * m + top + q % height] = entry;
-                    }
-                }
+                let block = Block { grid: b, rows: (0, k), cols: (left, width) };
+                let cols = self.residues(&block, self.digits_b, &tables.powers_b, parallel, &mut cols);
+                let sums = self.products(rows, cols, (height, width), parallel, &mut sums);
+                let first = first.as_mut().submatrix_mut(top, left, height, width);
+                let second = second.as_mut().submatrix_mut(top, left, height, width);
+                self.put_together(sums, &tables, parallel, (first, second), |(i, j), limbs, negative, into| {
+                    finish((top + i, left + j), limbs, negative, self.cut as i64, into)
+                });
             }
         }
-        out
     }
 
-    /// Residues of a block (first row, rows), (first column, columns): a column per prime, the block by columns.
-    fn residues(
+    /// Residues of a block: a column per prime, the block by columns.
+    fn residues<'b, G: Grid>(
         &self,
-        grid: &impl Grid,
-        (top, height): (usize, usize),
-        (left, width): (usize, usize),
+        block: &Block<'_, G>,
         digits: Digits,
         powers: &Mat<f64>,
         parallel: bool,
-    ) -> Mat<f64> {
-        let count = digits.count;
-        let mut out = Mat::zeros(height * width, self.primes.len());
+        out: &'b mut [f32],
+    ) -> MatRef<'b, f32> {
+        let (count, h) = (digits.count, self.primes.len());
+        let ((top, height), (left, width)) = (block.rows, block.cols);
+        let out = &mut out[..height * width * h];
         each(
             parallel,
-            chunks(out.as_mut(), CHUNK).into_iter().enumerate().collect(),
-            || vec![0.0; CHUNK * count],
-            |buffer, (c, mut out)| {
-                let buffer = &mut buffer[..out.nrows() * count];
-                buffer.fill(0.0);
-                for (e, entry) in buffer.chunks_exact_mut(count).enumerate() {
-                    let q = c * CHUNK + e;
-                    grid.visit(top + q % height, left + q / height, |limbs, negative, shift| {
+            chunks(MatMut::from_column_major_slice_mut(out, height * width, h), LANES).into_iter().enumerate().collect(),
+            || (vec![0.0; LANES * count], vec![0.0; LANES * h]),
+            |(cut, wide), (c, out)| {
+                let lanes = out.nrows();
+                let cut = &mut cut[..lanes * count];
+                for (e, entry) in cut.chunks_exact_mut(count).enumerate() {
+                    let q = c * LANES + e;
+                    block.grid.visit(top + q % height, left + q / height, |limbs, negative, shift| {
                         digits.cut(limbs, negative, shift, |d, v| entry[d] = v)
                     });
                 }
-                let digits = MatRef::from_column_major_slice(buffer, count, out.nrows()).transpose();
-                matmul(out.as_mut(), Accum::Replace, digits, powers, 1.0, Par::Seq);
-                for (column, &m) in out.col_iter_mut().zip(self.primes) {
-                    reduce(contiguous(column), m);
+                let digits = MatRef::from_column_major_slice(cut, count, lanes).transpose();
+                let wide = &mut wide[..lanes * h];
+                matmul(MatMut::from_column_major_slice_mut(wide, lanes, h), Accum::Replace, digits, powers, 1.0, Par::Seq);
+                for ((wide, column), &m) in wide.chunks_exact_mut(lanes.max(1)).zip(out.col_iter_mut()).zip(self.primes) {
+                    reduce(wide, m);
+                    narrow(wide, column);
                 }
             },
         );
-        out
+        MatRef::from_column_major_slice(out, height * width, h)
     }
 
     /// c_i for every entry of a block of the product: a column per prime, the block by columns.
-    fn products(&self, rows: &Mat<f64>, cols: &Mat<f64>, m: usize, n: usize, parallel: bool) -> Mat<f64> {
-        let k = self.inner;
-        let mut out = Mat::zeros(m * n, self.primes.len());
-        let columns = out.col_iter_mut().zip(rows.col_iter().zip(cols.col_iter())).zip(self.primes).collect();
+    fn products<'b>(
+        &self,
+        rows: MatRef<'_, f32>,
+        cols: MatRef<'_, f32>,
+        (m, n): (usize, usize),
+        parallel: bool,
+        out: &'b mut [f32],
+    ) -> MatRef<'b, f32> {
+        let (k, h) = (self.inner, self.primes.len());
+        let out = &mut out[..m * n * h];
+        let columns = MatMut::from_column_major_slice_mut(out, m * n, h)
+            .col_iter_mut()
+            .zip(rows.col_iter().zip(cols.col_iter()))
+            .zip(self.primes)
+            .collect();
         each(
             parallel,
             columns,
-            || (),
-            |(), ((out, (a, b)), &prime)| {
-                let out = contiguous(out);
-                let contiguous = "columns are contiguous";
-                let a = MatRef::from_column_major_slice(a.try_as_col_major().expect(contiguous).as_slice(), m, k);
-                let b = MatRef::from_column_major_slice(b.try_as_col_major().expect(contiguous).as_slice(), k, n);
+            || (vec![0.0; m * k], vec![0.0; k * n], vec![0.0; m * n]),
+            |(a, b, c), ((out, (rows, cols)), &prime)| {
+                widen(rows, a);
+                widen(cols, b);
+                let (a, b) = (MatRef::from_column_major_slice(a, m, k), MatRef::from_column_major_slice(b, k, n));
+                c.fill(0.0);
                 for t in (0..k).step_by(INNER) {
                     let inner = INNER.min(k - t);
                     let (a, b) = (a.subcols(t, inner), b.subrows(t, inner));
-                    matmul(MatMut::from_column_major_slice_mut(out, m, n), Accum::Add, a, b, 1.0, Par::Seq);
-                    reduce(out, prime);
+                    matmul(MatMut::from_column_major_slice_mut(c, m, n), Accum::Add, a, b, 1.0, Par::Seq);
+                    reduce(c, prime);
                 }
+                narrow(c, out);
             },
         );
-        out
+        MatRef::from_column_major_slice(out, m * n, h)
     }
 
-    /// `finish(q, limbs, negative)` of Σ_i c_i (M/m_i) − q M for every row q of c.
-    fn put_together<R: Send>(
+    /// Calls `finish((i, j), limbs, negative, place)` with Σ_i c_i (M/m_i) − q M for every entry of c.
+    fn put_together<R: Send, S: Send>(
         &self,
-        c: &Mat<f64>,
+        c: MatRef<'_, f32>,
         tables: &Tables,
         parallel: bool,
-        finish: impl Fn(usize, &[u64], bool) -> R + Sync,
-        out: &mut [Option<R>],
+        out: (MatMut<'_, R>, MatMut<'_, S>),
+        finish: impl Fn((usize, usize), &[u64], bool, (&mut R, &mut S)) + Sync,
     ) {
-        let kept = tables.product.len();
+        let (h, kept, m) = (self.primes.len(), tables.product.len(), out.0.nrows());
+        // Tiles are parts of a column or whole columns: contiguous in c.
+        let height = m.min(LANES);
+        let width = if height == m { LANES / m } else { 1 };
         each(
             parallel,
-            out.chunks_mut(CHUNK).enumerate().collect(),
-            || (vec![0.0; CHUNK * (kept + 1)], Stream::new()),
-            |(buffer, stream), (block, out)| {
-                let buffer = &mut buffer[..out.len() * (kept + 1)];
-                let c = c.as_ref().subrows(block * CHUNK, out.len()).transpose();
-                let sums = MatMut::from_column_major_slice_mut(buffer, kept + 1, out.len());
-                matmul(sums, Accum::Replace, tables.cofactors.transpose(), c, 1.0, Par::Seq);
-                for (e, (out, sums)) in out.iter_mut().zip(buffer.chunks_exact(kept + 1)).enumerate() {
-                    // |Σ c_i/m_i − (an integer)| = |C|/M <= 1/4, and the computed sum is off by less than h² 2^−53.
-                    let quotient = ((sums[kept] + SHIFT) - SHIFT) as i64;
-                    stream.clear();
-                    for (d, (&sum, &digit)) in sums.iter().zip(&tables.product).enumerate() {
-                        stream.add(sum as i64 - quotient * digit, u64::from(self.bits) * d as u64);
-                    }
-                    let (limbs, negative) = stream.finish();
-                    *out = Some(finish(block * CHUNK + e, limbs, negative));
+            tiles(out, (height, width)),
+            || (vec![0.0; LANES * h], vec![0.0; LANES * (kept + 1)], vec![0; LANES], Carry::new()),
+            |(wide, sums, quotients, carry), ((top, left), (mut first, mut second))| {
+                let (height, lanes) = (first.nrows(), first.nrows() * first.ncols());
+                let (wide, sums, quotients) = (&mut wide[..lanes * h], &mut sums[..lanes * (kept + 1)], &mut quotients[..lanes]);
+                for (c, wide) in c.subrows(top + left * m, lanes).col_iter().zip(wide.chunks_exact_mut(lanes)) {
+                    widen(c, wide);
                 }
+                let wide = MatRef::from_column_major_slice(wide, lanes, h);
+                let all = MatMut::from_column_major_slice_mut(sums, lanes, kept + 1);
+                matmul(all, Accum::Replace, wide, tables.cofactors.as_ref(), 1.0, Par::Seq);
+                let (sums, fractions) = sums.split_at(lanes * kept);
+                // |Σ c_i/m_i − (an integer)| = |C|/M <= 1/4, and the computed sum is off by less than h² 2^−53.
+                quotients.iter_mut().zip(fractions).for_each(|(q, &x)| *q = ((x + SHIFT) - SHIFT) as i64);
+                carry.clear(lanes);
+                for (d, (sum, &digit)) in sums.chunks_exact(lanes).zip(&tables.product).enumerate() {
+                    carry.add(sum, u64::from(self.bits) * d as u64);
+                    carry.subtract(quotients, digit);
+                }
+                let (mut i, mut j) = (0, 0);
+                carry.finish(|limbs, negative| {
+                    finish((top + i, left + j), limbs, negative, (&mut first[(i, j)], &mut second[(i, j)]));
+                    (i, j) = if i + 1 < height { (i + 1, j) } else { (0, j + 1) };
+                });
             },
         );
     }
 }
 
-/// 1.5 · 2^52: adding and taking it off rounds |v| < 2^51 to an integer.
-const SHIFT: f64 = (3u64 << 51) as f64;
+/// Rows and columns of a grid, each as (first, count).
+struct Block<'a, G> {
+    grid: &'a G,
+    rows: (usize, usize),
+    cols: (usize, usize),
+}
+
+fn widen(column: ColRef<'_, f32>, out: &mut [f64]) {
+    let column = column.try_as_col_major().expect("columns are contiguous").as_slice();
+    vectorised(
+        #[inline(always)]
+        || out.iter_mut().zip(column).for_each(|(out, &v)| *out = f64::from(v)),
+    );
+}
+
+fn narrow(values: &[f64], column: ColMut<'_, f32>) {
+    let column = column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
+    vectorised(
+        #[inline(always)]
+        || column.iter_mut().zip(values).for_each(|(out, &v)| *out = v as f32),
+    );
+}
 
 /// v ← v − q m with q the integer next to fl(v fl(1/m)), for integers |v| <= `REDUCIBLE` and odd 8 < m < 2^27.
 ///

@@ -3,7 +3,7 @@
 use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
 use rug::Float;
 
-use super::{AsFloat, Grid, each, entry::Limbs, join};
+use super::{AsFloat, Grid, chunks, each, entry::Limbs, join};
 
 /// Exponent of a zero.
 const ZERO: i32 = i32::MIN;
@@ -22,7 +22,7 @@ impl Head {
     fn new(x: &Float) -> Self {
         let mut head = Head::ZERO;
         x.limbs(|limbs, _, low| {
-            let lowest = limbs.iter().position(|&l| l != 0).unwrap_or(0);
+            let Some(lowest) = limbs.iter().position(|&l| l != 0) else { return };
             let bits = 64 * (limbs.len() - lowest) as u32 - limbs[lowest].trailing_zeros();
             let lead = (limbs[limbs.len() - 1] >> 11) as f64 * 2f64.powi(-53);
             head = Head { exp: (low + 64 * limbs.len() as i64) as i32, bits, lead };
@@ -118,47 +118,75 @@ const LEAST_GAIN: i64 = 2;
 /// 2^−960.
 const LEAST_SUM: f64 = f64::from_bits((1023 - 960) << 52);
 
+/// An operand by its outer index, rows of A or columns of B, and the inner one.
+struct Side<'a> {
+    heads: &'a Heads,
+    left: bool,
+}
+
+impl Side<'_> {
+    fn outer(&self) -> usize {
+        if self.left { self.heads.bad_row.len() } else { self.heads.bad_col.len() }
+    }
+
+    fn for_each(&self, mut f: impl FnMut(usize, usize, i64, i64)) {
+        if self.left { self.heads.for_each(f) } else { self.heads.for_each(|t, j, e, bits| f(j, t, e, bits)) }
+    }
+
+    /// Maxima of exponent + inner_t over the inner index; 0 for a row or column of zeros.
+    fn maxima(&self, inner: &[i64]) -> Vec<i64> {
+        let mut outer = vec![i64::MIN; self.outer()];
+        self.for_each(|i, t, e, _| outer[i] = outer[i].max(e + inner[t]));
+        outer.iter_mut().filter(|top| **top == i64::MIN).for_each(|top| *top = 0);
+        outer
+    }
+
+    /// Maxima of exponent − outer_i over the outer index.
+    fn tops(&self, outer: &[i64], len: usize) -> Vec<i64> {
+        let mut tops = vec![i64::MIN; len];
+        self.for_each(|i, t, e, _| tops[t] = tops[t].max(e - outer[i]));
+        tops
+    }
+
+    /// Bits after the point of every scaled entry, and which outer indices have no entry.
+    fn exact(&self, outer: &[i64], inner: &[i64]) -> (u64, Vec<bool>) {
+        let (mut exact, mut zero) = (0, vec![true; self.outer()]);
+        self.for_each(|i, t, e, bits| {
+            zero[i] = false;
+            exact = exact.max(outer[i] - e - inner[t] + bits);
+        });
+        (exact as u64, zero)
+    }
+}
+
 impl Scaling {
     /// Row and column scaling by the largest entry; the inner index is balanced too where that shrinks the scales.
     ///
     /// The error of entry (i, j) is a constant times 2^(row_i + col_j), so the scaling with the lesser sum of these is kept. To balance,
-    /// with A_t, B_t the largest exponents along the inner index t relative to the unbalanced scales, inner_t = ⌊(B_t − A_t) / 2⌋
+    /// with A_t, B_t the largest exponents along the inner index t relative to the unbalanced scales, inner_t = (B_t − A_t) / 2, truncated,
     /// gives both sides the largest exponent (A_t + B_t)/2.
     pub fn new(a: &Heads, b: &Heads, inner: usize, parallel: bool) -> Self {
-        let (m, n) = (a.bad_row.len(), b.bad_col.len());
-        let (row, col) = maxima(a, b, &vec![0; inner], parallel);
-        let (mut top_a, mut top_b) = (vec![i64::MIN; inner], vec![i64::MIN; inner]);
-        join(
-            parallel,
-            || a.for_each(|i, t, e, _| top_a[t] = top_a[t].max(e - row[i])),
-            || b.for_each(|t, j, e, _| top_b[t] = top_b[t].max(e - col[j])),
-        );
-        let balanced: Vec<i64> =
-            top_a.iter().zip(&top_b).map(|(&a, &b)| if a == i64::MIN || b == i64::MIN { 0 } else { (b - a).div_euclid(2) }).collect();
-        let total = |row: &[i64], col: &[i64]| n as i64 * row.iter().sum::<i64>() + m as i64 * col.iter().sum::<i64>();
-        let unbalanced = balanced.iter().any(|&s| s != 0).then(|| maxima(a, b, &balanced, parallel));
-        let (row, inner, col) = match unbalanced {
-            Some((row_b, col_b)) if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (m * n) as i64 => (row_b, balanced, col_b),
-            _ => (row, vec![0; inner], col),
+        let (a, b) = (Side { heads: a, left: true }, Side { heads: b, left: false });
+        let none = vec![0; inner];
+        let unbalanced = |side: &Side<'_>| {
+            let outer = side.maxima(&none);
+            let tops = side.tops(&outer, inner);
+            (outer, tops)
         };
-        let (mut exact_a, mut exact_b) = (0, 0);
-        let (mut zero_row, mut zero_col) = (vec![true; m], vec![true; n]);
-        join(
-            parallel,
-            || {
-                a.for_each(|i, t, e, bits| {
-                    zero_row[i] = false;
-                    exact_a = exact_a.max(row[i] - e - inner[t] + bits);
-                })
-            },
-            || {
-                b.for_each(|t, j, e, bits| {
-                    zero_col[j] = false;
-                    exact_b = exact_b.max(col[j] - e + inner[t] + bits);
-                })
-            },
-        );
-        Scaling { zero_row, zero_col, row, inner, col, exact_a: exact_a as u64, exact_b: exact_b as u64 }
+        let ((row, top_a), (col, top_b)) = join(parallel, || unbalanced(&a), || unbalanced(&b));
+        let half = |(&a, &b): (&i64, &i64)| if a == i64::MIN || b == i64::MIN { 0 } else { (b - a) / 2 };
+        let balanced: Vec<i64> = top_a.iter().zip(&top_b).map(half).collect();
+        let negated = |inner: &[i64]| inner.iter().map(|s| -s).collect::<Vec<_>>();
+        let total = |row: &[i64], col: &[i64]| b.outer() as i64 * row.iter().sum::<i64>() + a.outer() as i64 * col.iter().sum::<i64>();
+        let other = balanced.iter().any(|&s| s != 0).then(|| join(parallel, || a.maxima(&balanced), || b.maxima(&negated(&balanced))));
+        let (row, inner, col) = match other {
+            Some((row_b, col_b)) if total(&row, &col) - total(&row_b, &col_b) >= LEAST_GAIN * (a.outer() * b.outer()) as i64 => {
+                (row_b, balanced, col_b)
+            }
+            _ => (row, none, col),
+        };
+        let ((exact_a, zero_row), (exact_b, zero_col)) = join(parallel, || a.exact(&row, &inner), || b.exact(&col, &negated(&inner)));
+        Scaling { zero_row, zero_col, row, inner, col, exact_a, exact_b }
     }
 
     /// Exponent of the scale of entry (i, j).
@@ -171,36 +199,49 @@ impl Scaling {
         self.zero_row[i] || self.zero_col[j]
     }
 
-    /// Lower bounds g_ij, in bits: Σ_t |a_it b_tj| >= 2^(row_i + col_j − g_ij); `None` where doubles underflow.
+    /// Lower bounds of Σ_t |a_it b_tj|.
     ///
     /// One product of doubles truncated from |a'| and |b'|. Rounding raises a sum by a factor below (1 + 2^−52)^k and underflow by at
     /// most k 2^−1074, so a computed sum s >= 2^−960 is less than twice the exact one for k < 2^50.
-    pub fn gaps(&self, a: &Heads, b: &Heads, parallel: bool) -> Vec<Option<i64>> {
+    pub fn gaps(&self, a: &Heads, b: &Heads, parallel: bool) -> Gaps {
         let x = || a.doubles(|i| -self.row[i], |t| self.inner[t]);
         let y = || b.doubles(|t| -self.inner[t], |j| -self.col[j]);
         let (x, y) = join(parallel, x, y);
         let mut sums = Mat::<f64>::zeros(x.nrows(), y.ncols());
-        let par = if parallel { Par::rayon(0) } else { Par::Seq };
-        matmul(sums.as_mut(), Accum::Replace, x.as_ref(), y.as_ref(), 1.0, par);
-        let gap = |s: &f64| (*s >= LEAST_SUM).then(|| 1024 - (s.to_bits() >> 52) as i64);
-        sums.col_iter().flat_map(|c| c.iter().map(gap)).collect()
+        // The same blocks for any number of threads.
+        let blocks = chunks(sums.as_mut(), GAP_ROWS).into_iter().enumerate().collect();
+        each(
+            parallel,
+            blocks,
+            || (),
+            |(), (c, sums)| {
+                let rows = x.subrows(c * GAP_ROWS, sums.nrows());
+                matmul(sums, Accum::Replace, rows, y.as_ref(), 1.0, Par::Seq);
+            },
+        );
+        Gaps(sums)
     }
 }
 
-/// Row maxima of exp(a_it) + inner_t and column maxima of exp(b_tj) − inner_t; 0 for a row or column of zeros.
-fn maxima(a: &Heads, b: &Heads, inner: &[i64], parallel: bool) -> (Vec<i64>, Vec<i64>) {
-    let (mut row, mut col) = (vec![i64::MIN; a.bad_row.len()], vec![i64::MIN; b.bad_col.len()]);
-    join(
-        parallel,
-        || a.for_each(|i, t, e, _| row[i] = row[i].max(e + inner[t])),
-        || b.for_each(|t, j, e, _| col[j] = col[j].max(e - inner[t])),
-    );
-    for top in row.iter_mut().chain(&mut col) {
-        if *top == i64::MIN {
-            *top = 0;
-        }
+/// Rows of a block of them.
+const GAP_ROWS: usize = 64;
+
+/// Σ_t |a'_it b'_tj| in doubles.
+pub(super) struct Gaps(Mat<f64>);
+
+impl Gaps {
+    /// g, in bits: Σ_t |a_it b_tj| >= 2^(row_i + col_j − g); `None` where doubles underflow.
+    pub fn of(&self, i: usize, j: usize) -> Option<i64> {
+        gap(&self.0[(i, j)])
     }
-    (row, col)
+
+    pub fn iter(&self) -> impl Iterator<Item = Option<i64>> {
+        self.0.col_iter().flat_map(|c| c.iter().map(gap))
+    }
+}
+
+fn gap(sum: &f64) -> Option<i64> {
+    (*sum >= LEAST_SUM).then(|| 1024 - (sum.to_bits() >> 52) as i64)
 }
 
 /// The integers trunc(2^width x') of a scaled matrix x' = 2^(−outer − inner) x.

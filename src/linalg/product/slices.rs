@@ -5,14 +5,14 @@
 //! (pairs) k 2^(2b−2) <= 2^53, so longer antidiagonals are cut. (Ozaki, Ogita, Oishi, Rump, Numer. Algorithms 59, 2012.)
 //! Antidiagonals that only touch bits below what is asked are left out.
 
-use std::mem::MaybeUninit;
-
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 use super::{
-    Grid, LEAST_PANEL, chunks, cost, each,
+    Grid, LEAST_PANEL,
+    carry::{Carry, LANES, SAME_WEIGHT},
+    cost, each,
     entry::{Bound, Digits, digit_count},
-    stream::Stream,
+    tiles,
 };
 
 pub(super) struct Plan {
@@ -35,7 +35,9 @@ impl Plan {
         DIGIT_BITS
             .filter_map(|bits| {
                 let most = (1u64 << 53 >> (2 * bits - 2)) / k.max(1) as u64;
-                (most > 0).then(|| Plan::with_bits(k, width_a, width_b, target, bits, most as usize))
+                let pairs = digit_count(width_a.min(width_b), bits) as u64;
+                let few = most > 0 && pairs.div_ceil(most) <= SAME_WEIGHT as u64;
+                few.then(|| Plan::with_bits(k, width_a, width_b, target, bits, most as usize))
             })
             .min_by(|x, y| x.cost(m, n).total_cmp(&y.cost(m, n)))
     }
@@ -66,7 +68,7 @@ impl Plan {
         products + cost::digits(m * k, self.count_a) + cost::digits(k * n, self.count_b) + cost::sums(m * n, self.terms.len())
     }
 
-    /// Writes `finish(i, j, limbs, negative, low)` for every entry ±limbs · 2^low of A B up to `dropped`.
+    /// Calls `finish((i, j), limbs, negative, low, place)` for every entry ±limbs · 2^low of A B up to `dropped` and its place in `out`.
     ///
     /// B is cut once; a tile of rows of A is cut, multiplied, summed and finished by one thread in buffers that stay in its caches.
     pub fn run<R: Send, S: Send>(
@@ -75,7 +77,7 @@ impl Plan {
         b: &impl Grid,
         parallel: bool,
         out: (MatMut<'_, R>, MatMut<'_, S>),
-        finish: impl Fn(usize, usize, &[u64], bool, i64) -> (R, S) + Sync,
+        finish: impl Fn((usize, usize), &[u64], bool, i64, (&mut R, &mut S)) + Sync,
     ) {
         let ((m, k), (_, n)) = (a.shape(), b.shape());
         if m * n == 0 {
@@ -83,14 +85,13 @@ impl Plan {
         }
         let slices_b = self.cut_right(b, parallel);
         let slices_b = MatRef::from_column_major_slice(&slices_b, k * self.count_b, n);
-        let height = (STRIP_BYTES / (8 * k * self.count_a).max(1)).clamp(1, STRIP).min(m);
+        let strip = if m.div_ceil(STRIP) < LEAST_TILES { STRIP / 2 } else { STRIP };
+        let height = (STRIP_BYTES / (8 * k * self.count_a).max(1)).clamp(1, strip).min(m);
         let parts = if parallel { (LEAST_TILES / m.div_ceil(height)).max(1) } else { 1 };
         let width = n.div_ceil(parts).max(LEAST_PANEL).min(n);
         let block = (SUMS_BYTES / (8 * height * self.terms.len())).clamp(LEAST_PANEL, width.max(LEAST_PANEL));
-        let corners = (0..m).step_by(height).flat_map(|top| (0..n).step_by(width).map(move |left| (top, left)));
-        let items = corners.zip(tiles(out.0, (height, width)).into_iter().zip(tiles(out.1, (height, width)))).collect();
-        let buffers = || (vec![0.0; height * k * self.count_a], vec![0.0; height * block * self.terms.len()], Stream::new());
-        each(parallel, items, buffers, |(slices_a, sums, stream), ((top, left), (mut r, mut s))| {
+        let buffers = || (vec![0.0; height * k * self.count_a], vec![0.0; height * block * self.terms.len()], Carry::new());
+        each(parallel, tiles(out, (height, width)), buffers, |(slices_a, sums, carry), ((top, left), (mut r, mut s))| {
             let (height, width) = (r.nrows(), r.ncols());
             let slices_a = self.cut_left(a, (top, height), slices_a);
             for start in (0..width).step_by(block) {
@@ -103,17 +104,18 @@ impl Plan {
                     matmul(sum, Accum::Replace, slices_a.subcols(first * k, pairs * k), right, 1.0, Par::Seq);
                 }
                 let low = self.terms[0].0;
-                for j in 0..width {
-                    for i in 0..height {
-                        stream.clear();
-                        let sums = sums[i + j * height..].iter().step_by(height * width);
-                        for (&sum, &(s, ..)) in sums.zip(&self.terms) {
-                            stream.add(sum as i64, u64::from(self.bits) * (s - low) as u64);
-                        }
-                        let (limbs, negative) = stream.finish();
-                        let entry = finish(top + i, left + start + j, limbs, negative, i64::from(self.bits) * low as i64);
-                        (r[(i, start + j)], s[(i, start + j)]) = entry;
+                for q in (0..height * width).step_by(LANES) {
+                    let lanes = LANES.min(height * width - q);
+                    carry.clear(lanes);
+                    for (sum, &(s, ..)) in sums.chunks_exact(height * width).zip(&self.terms) {
+                        carry.add(&sum[q..q + lanes], u64::from(self.bits) * (s - low) as u64);
                     }
+                    let (mut i, mut j) = (q % height, start + q / height);
+                    carry.finish(|limbs, negative| {
+                        let low = i64::from(self.bits) * low as i64;
+                        finish((top + i, left + j), limbs, negative, low, (&mut r[(i, j)], &mut s[(i, j)]));
+                        (i, j) = if i + 1 < height { (i + 1, j) } else { (0, j + 1) };
+                    });
                 }
             }
         });
@@ -123,7 +125,6 @@ impl Plan {
     fn cut_left<'b>(&self, a: &impl Grid, (top, height): (usize, usize), buffer: &'b mut [f64]) -> MatRef<'b, f64> {
         let k = self.inner;
         let slices = &mut buffer[..height * k * self.count_a];
-        slices.fill(0.0);
         let cut = Digits::new(self.bits, self.count_a);
         for t in 0..k {
             for i in 0..height {
@@ -137,42 +138,26 @@ impl Plan {
     /// The slices of B, within a column each before the one of less weight: with those of A, an antidiagonal is contiguous.
     fn cut_right(&self, b: &impl Grid, parallel: bool) -> Vec<f64> {
         let (k, n) = b.shape();
-        let size = k * self.count_b * n;
-        let mut slices = Vec::with_capacity(size);
-        if size == 0 {
-            return slices;
-        }
+        let mut slices = vec![0.0; k * self.count_b * n];
         let cut = Digits::new(self.bits, self.count_b);
-        let columns: Vec<(usize, &mut [MaybeUninit<f64>])> =
-            slices.spare_capacity_mut()[..size].chunks_mut(k * self.count_b).enumerate().collect();
         each(
             parallel,
-            columns,
+            slices.chunks_mut((k * self.count_b).max(1)).enumerate().collect(),
             || (),
             |(), (j, column)| {
-                column.fill(MaybeUninit::new(0.0));
                 for t in 0..k {
-                    let put = |d: usize, v: f64| {
-                        column[(self.count_b - 1 - d) * k + t].write(v);
-                    };
+                    let put = |d: usize, v: f64| column[(self.count_b - 1 - d) * k + t] = v;
                     b.visit(t, j, |limbs, negative, shift| cut.cut(limbs, negative, shift, put));
                 }
             },
         );
-        // SAFETY: the chunks cover `size` elements, and each was filled.
-        unsafe { slices.set_len(size) };
         slices
     }
 }
 
 /// Rows of a tile, and how many tiles there are at least for threads to share.
-const STRIP: usize = 32;
+const STRIP: usize = 48;
 const LEAST_TILES: usize = 4;
 /// Bytes of the digits of a tile's rows of A, but at least one row, and of its sums, but at least [`LEAST_PANEL`] columns.
 const STRIP_BYTES: usize = 16 << 20;
 const SUMS_BYTES: usize = 1 << 20;
-
-/// Tiles of a matrix, by rows of tiles.
-fn tiles<T>(mat: MatMut<'_, T>, (height, width): (usize, usize)) -> Vec<MatMut<'_, T>> {
-    chunks(mat, height).into_iter().flat_map(|strip| chunks(strip.transpose_mut(), width)).map(MatMut::transpose_mut).collect()
-}

@@ -153,3 +153,107 @@ fn focal(plain: &Plain, gamma: &Rational, z: &Dyadic, work: u32) -> Option<Linea
     }
     Some(Linearised { gradient, curvature: Curvature::Focal { p, scales } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::exact_model, *};
+    use crate::problem::Problem;
+
+    /// Bits of the grid that derivatives are asked on.
+    const WORK: u32 = 256;
+    /// Central differences of step 2^−STEP are off by 2^(−2 STEP) times a third derivative, and by roundings of 2^(STEP − FINE).
+    const STEP: u32 = 200;
+    const FINE: u32 = 800;
+    /// Units of the grid that a derivative may be off by: a dozen roundings, and |z| <= 8 of Hessian products' own operand.
+    const UNITS: i32 = 6;
+
+    fn random(state: &mut u64, bound: i64) -> i64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as i64 % (2 * bound + 1) - bound
+    }
+
+    /// The point W = Z, H = 1.
+    fn point(z: &Dyadic) -> ExactPoint {
+        let n = z.cols;
+        let one = (0..n * n).map(|t| Integer::from(u32::from(t / n == t % n))).collect();
+        ExactPoint { factors: vec![z.clone()], h: Dyadic { rows: n, cols: n, exp: 0, m: one }, b: None }
+    }
+
+    fn moved(z: &Dyadic, by: impl Fn(usize) -> i64) -> Dyadic {
+        let mut z = z.clone();
+        z.m.iter_mut().enumerate().for_each(|(q, m)| *m += by(q));
+        z
+    }
+
+    /// N L(Z), sample by sample from the definitions.
+    fn loss(plain: &Plain, focusing: Option<&Rational>, z: &Dyadic) -> Float {
+        let float = |x: &Rational| Float::with_val(FINE, x);
+        let mut sum = Float::new(FINE);
+        for i in 0..plain.n {
+            let z: Vec<Float> = (0..plain.k).map(|k| float(&z.rational(k, i))).collect();
+            let tags = &plain.tags[plain.label[i]];
+            if plain.mse {
+                let off = |k: usize| z[k].clone() - u32::from(tags.contains(&k));
+                sum += (0..plain.k).map(|k| off(k).square()).fold(Float::new(FINE), |s, x| s + x) / 2u32;
+                continue;
+            }
+            let total = z.iter().fold(Float::new(FINE), |s, z| s + Float::with_val(FINE, z.exp_ref()));
+            let cross = |k: usize| Float::with_val(FINE, total.ln_ref()) - &z[k];
+            if let Some(gamma) = focusing {
+                let own = cross(tags[0]);
+                let rest = Float::with_val(FINE, 1) - Float::with_val(FINE, -&own).exp();
+                sum += (rest.ln() * float(gamma)).exp() * own;
+                continue;
+            }
+            let smooth = Rational::from(&plain.smoothing / plain.k as u32);
+            for k in 0..plain.k {
+                let peak = if tags.contains(&k) { Rational::from(1 - &plain.smoothing) } else { Rational::new() };
+                sum += cross(k) * float(&(peak + &smooth));
+            }
+        }
+        sum
+    }
+
+    fn cases() -> Vec<Problem> {
+        let plain = ["'mse'", "'ce'", "'label-smoothing'\nsmoothing = '0.1'", "'focal'\nfocusing = '0'", "'focal'\nfocusing = '0.5'"];
+        let more = ["'focal'\nfocusing = '1'", "'focal'\nfocusing = '2.5'", "'focal'\nfocusing = '7'"];
+        let weights = "dim = 5\nlambda_w = '0.01'\nlambda_h = '0.02'\nbias = 'none'\n";
+        let plain = plain.iter().chain(&more).map(|loss| format!("model = 'plain'\nloss = {loss}\nclass_counts = [2, 2, 1]\n{weights}"));
+        let tagged =
+            "model = 'multi-label'\nloss = 'pick-all-labels'\nclasses = 4\ntag_sets = [[0], [1, 3], [0, 1, 2]]\ntag_counts = [2, 1, 2]\n";
+        plain.chain([format!("{tagged}{weights}")]).map(|file| Problem::from_toml(&file).expect("a valid problem")).collect()
+    }
+
+    /// ∂(N L) and N ∇²L v against central differences of the loss, and of its gradient, at far higher precision.
+    #[test]
+    fn derivatives_are_limits_of_differences() {
+        for (c, problem) in cases().iter().enumerate() {
+            let (plain, focusing) = exact_model(problem).expect("covered");
+            for bits in [1, 3, 5] {
+                let mut state = 17 * c as u64 + bits;
+                let (k, n) = (plain.k, plain.n);
+                let z = (0..k * n).map(|_| Integer::from(random(&mut state, 1 << (bits + 10))) << (STEP - 10)).collect();
+                let z = Dyadic { rows: k, cols: n, exp: -(STEP as i32), m: z };
+                let v: Vec<i64> = (0..k * n).map(|_| random(&mut state, 8)).collect();
+                let focusing = focusing.as_ref();
+                let at = |z: &Dyadic, work: u32| Linearised::new(&plain, focusing, &point(z), work).expect("logits in range");
+                let here = at(&z, WORK);
+                let close = |x: &Integer, exact: Float, what: &str| {
+                    let off = Float::with_val(FINE, x) - (exact << WORK);
+                    assert!(off.clone().abs() <= 1 << UNITS, "{what}, case {c}, logits up to 2^{bits}: {} units off", off.to_f64());
+                };
+                for q in 0..k * n {
+                    let [up, down] = [1, -1].map(|s| loss(&plain, focusing, &moved(&z, |t| if t == q { s } else { 0 })));
+                    close(&here.gradient.m[q], (up - down) << (STEP - 1), "gradient");
+                }
+                let mut product = Dyadic { exp: -(WORK as i32), m: v.iter().map(|&v| Integer::from(v) << WORK).collect(), ..z.clone() };
+                here.apply(&plain, &mut product, -(WORK as i32));
+                let [up, down] = [1, -1].map(|s| at(&moved(&z, |t| s * v[t]), FINE).gradient);
+                for q in 0..k * n {
+                    let difference = Float::with_val(FINE, Integer::from(&up.m[q] - &down.m[q])) >> FINE;
+                    close(&product.m[q], difference << (STEP - 1), "Hessian product");
+                }
+            }
+        }
+    }
+}
