@@ -70,11 +70,11 @@ pub(crate) fn word_columns(a: MatRef<'_, i64>, b: MatRef<'_, i64>, target: Optio
     let left_out = if plan.dropped.is_zero() { 0 } else { 1i128.checked_shl(plan.dropped.top().clamp(0, 127) as u32)? };
     let (mut out, mut units) = (vec![0; m * n], vec![(); m * n]);
     let columns = (MatMut::from_column_major_slice_mut(&mut out, m, n), MatMut::from_column_major_slice_mut(&mut units, m, n));
-    plan.run(&x, &y, true, columns, |_, _, limbs, negative, low| {
+    plan.run(&x, &y, true, columns, |_, limbs, negative, low, (out, ())| {
         // Fewer than 127 bits: limbs beyond the second are zero.
         let limb = |at: usize| u128::from(limbs.get(at).copied().unwrap_or(0));
         let size = ((limb(0) | limb(1) << 64) << low) as i128;
-        (if negative { -size } else { size }, ())
+        *out = if negative { -size } else { size };
     });
     Some((out, left_out))
 }
