@@ -135,7 +135,7 @@ pub struct Certification {
     pub tight: bool,
     /// Whether the lower bound is that of the target's singular values (kind `modes`, and deep models) and not that of `dual`.
     pub modes: bool,
-    /// The best dual matrix found: K × C, one column per class or tag set.
+    /// The best dual matrix found: K × C, one column per class or tag set. Beyond 256 classes none is looked for where the modes suffice.
     pub dual: Option<crate::problem::Dyadic>,
     /// The certificate; `None` when undecided. Of a global minimum with more than 256 classes it claims the gap and what follows, not the
     /// gradient's norm, which would take half of the checker's time.
@@ -225,24 +225,12 @@ pub fn certify_with(
     check_shapes(&plain, point)?;
     let bits = working_bits(options.digits);
     let precision = checker_precision(&plain, bits);
-    if given.is_none() && plain.k > factor::CHOLESKY_MAX && bits == F64_TIER_BITS {
-        let small = |bounds: &Bounds| bounds.gap.to_rational().is_some_and(|gap| gap <= options.gap_tol);
-        let good = |objective: &Ball, dual: &dual::Dual| bounds_from(&plain, &dual.lower, objective, precision).as_ref().is_some_and(small);
-        if let Some(words::Proof { objective, gradient_norm, dual }) = words::prove(&plain, point, good) {
-            let bounds = bounds_from(&plain, &dual.lower, &objective, precision);
-            let text = bounds.as_ref().map(|b| gap_text(problem_file, point, precision, &Evidence::Dual(&dual), b, None));
-            return Ok(Certification {
-                verdict: Verdict::GlobalMinimum,
-                objective: Some(objective),
-                gradient_norm: Some(gradient_norm),
-                bounds,
-                curvature: None,
-                tight: tight(problem),
-                modes: false,
-                dual: Some(dual.r),
-                text,
-            });
-        }
+    if given.is_none()
+        && plain.k > factor::CHOLESKY_MAX
+        && bits == F64_TIER_BITS
+        && let Some(result) = in_words(problem, problem_file, &plain, point, options, precision)
+    {
+        return Ok(result);
     }
     let Some(state) = State::new(&plain, point, bits) else {
         let reason = "domain: logits beyond 2^40 in magnitude, where cross-entropy is not evaluated".to_owned();
@@ -278,7 +266,7 @@ pub fn certify_with(
     let mut bounds = dual.as_ref().and_then(|dual| bounds_from(&plain, &dual.lower, &objective, precision));
     // The bound that does not depend on the point, where the dual matrix leaves a gap and it proves more.
     let small = bounds.as_ref().and_then(|b| b.gap.to_rational()).is_some_and(|gap| gap <= options.gap_tol);
-    let modes = if small || given.is_some() { None } else { modes::bound(&plain, &objective, precision) };
+    let modes = if small || given.is_some() { None } else { modes::bound(&plain, &objective, precision, modes::MAX_SIZES) };
     let modes = modes.filter(|modes| dual.as_ref().is_none_or(|dual| dual.lower.mid() < modes.lower.mid()));
     if let Some(modes) = &modes {
         bounds = bounds_from(&plain, &modes.lower, &objective, modes.precision);
@@ -375,6 +363,41 @@ fn gap_text(
         text.claim("gradient", "<=", &widened(&norm.upper(), precision, true));
     }
     text.finish()
+}
+
+/// [`certify`] in machine words, for many classes and a double's digits; `None` where they do not do or the point is not shown to be a global
+/// minimum. Where the target's modes show it no dual matrix is looked for.
+fn in_words(
+    problem: &Problem,
+    problem_file: &[u8],
+    plain: &Plain,
+    point: &ExactPoint,
+    options: &CertifyOptions,
+    precision: u32,
+) -> Option<Certification> {
+    /// Different class sizes up to which the modes are quicker than a dual matrix.
+    const FEW_SIZES: usize = 16;
+    let at = words::evaluate(plain, point)?;
+    let bounds = |lower: &Ball, precision: u32| {
+        let bounds = bounds_from(plain, lower, &at.objective, precision)?;
+        (bounds.gap.to_rational()? <= options.gap_tol).then_some(bounds)
+    };
+    let modes = modes::bound(plain, &at.objective, precision, FEW_SIZES);
+    let by_modes = modes.as_ref().and_then(|modes| Some((bounds(&modes.lower, modes.precision)?, Evidence::Modes(modes))));
+    let dual = if by_modes.is_some() { None } else { at.dual(|dual| bounds(&dual.lower, precision).is_some()) };
+    let by_dual = || dual.as_ref().and_then(|dual| Some((bounds(&dual.lower, precision)?, Evidence::Dual(dual))));
+    let (bounds, evidence) = by_modes.or_else(by_dual)?;
+    Some(Certification {
+        verdict: Verdict::GlobalMinimum,
+        text: Some(gap_text(problem_file, point, precision, &evidence, &bounds, None)),
+        modes: matches!(evidence, Evidence::Modes(_)),
+        objective: Some(at.objective),
+        gradient_norm: Some(at.gradient_norm),
+        bounds: Some(bounds),
+        curvature: None,
+        tight: tight(problem),
+        dual: dual.map(|dual| dual.r),
+    })
 }
 
 /// See [`Certification::tight`].

@@ -19,16 +19,16 @@ pub(super) struct Modes {
 }
 
 /// Distinct class sizes up to which the roots are computed: the work is their square.
-const MAX_SIZES: usize = 1_000;
+pub(super) const MAX_SIZES: usize = 1_000;
 /// Bits of the grid of s and m beyond the checker's.
 const GUARD: u32 = 32;
 
 /// Bits below one that an objective may be small before the precision grows with it.
 const ROOM: i32 = 8;
 
-/// The bound for MSE, to about `precision` bits, below its own size where it is small; `None` for other losses and beyond 1000 distinct
+/// The bound for MSE, to about `precision` bits, below its own size where it is small; `None` for other losses and beyond `most` distinct
 /// class sizes.
-pub(super) fn bound(plain: &Plain, objective: &Ball, precision: u32) -> Option<Modes> {
+pub(super) fn bound(plain: &Plain, objective: &Ball, precision: u32, most: usize) -> Option<Modes> {
     if !plain.mse {
         return None;
     }
@@ -38,7 +38,7 @@ pub(super) fn bound(plain: &Plain, objective: &Ball, precision: u32) -> Option<M
         Bias::Regularized { lambda_b } => Rational::from(lambda_b + 1u32).recip(),
     };
     let spectrum = Spectrum::new(&plain.counts, share);
-    if spectrum.sizes.len() > MAX_SIZES {
+    if spectrum.sizes.len() > most {
         return None;
     }
     let precision = precision + objective.mid().get_exp().map_or(0, |e| (-e - ROOM).max(0)) as u32;
@@ -92,7 +92,7 @@ mod tests {
                     let point = ExactPoint { factors: vec![zeros(plain.k, dim)], h: zeros(dim, plain.n), b };
                     let half = Ball::from_f64(0.5, 128);
                     for precision in [60, 100, 1000] {
-                        let modes = bound(&plain, &half, precision).unwrap();
+                        let modes = bound(&plain, &half, precision, MAX_SIZES).unwrap();
                         let bounds = super::super::bounds_from(&plain, &modes.lower, &half, modes.precision).unwrap();
                         let mut text = Writer::new(file.as_bytes(), "modes", modes.precision);
                         text.point("", &point);

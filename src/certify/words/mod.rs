@@ -1,4 +1,4 @@
-//! Certification of large points in machine words: the pieces of a `gap` certificate at double precision.
+//! Certification of large points in machine words: what a certificate at double precision needs.
 //!
 //! With hundreds of classes nearly all the time of a certification goes into one heap-allocated integer per entry. Here the exact products
 //! are matrices of 128-bit integers, what follows them stands on 64-bit grids or in doubles with proved bounds on the rounding, and
@@ -19,13 +19,6 @@ use crate::problem::exact::{Plain, scaled};
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 use fixed::Fixed;
-
-/// What is proved about one point.
-pub(super) struct Proof {
-    pub objective: Ball,
-    pub gradient_norm: Ball,
-    pub dual: Dual,
-}
 
 /// Binary digits of the residual N ∂L/∂Z after the point.
 const GRID: i32 = 60;
@@ -91,15 +84,27 @@ struct Residual {
 /// Room for the rounding of a few operations on doubles.
 const UP: f64 = 1.0 + 1e-12;
 
-/// Bounds that make the point a global minimum, as `good` judges; `None` where words do not do.
-pub(super) fn prove(plain: &Plain, point: &ExactPoint, good: impl Fn(&Ball, &Dual) -> bool) -> Option<Proof> {
+/// A point with its objective and gradient.
+pub(super) struct Evaluated<'a> {
+    pub objective: Ball,
+    pub gradient_norm: Ball,
+    at: Evaluation<'a>,
+    residual: Vec<i64>,
+}
+
+/// Objective and gradient; `None` where words do not do.
+pub(super) fn evaluate<'a>(plain: &'a Plain, point: &ExactPoint) -> Option<Evaluated<'a>> {
     let at = Evaluation::new(plain, point)?;
     let residual = if plain.mse { at.squared() } else { at.softmax() }?;
-    let penalty = at.penalty();
-    let objective = &residual.loss + &Ball::from_rational(&penalty, WIDTH);
-    let gradient_norm = at.gradient_norm(&residual)?;
-    let dual = dual::best(plain, &at, &residual.m, |dual| good(&objective, dual))?;
-    Some(Proof { objective, gradient_norm, dual })
+    let objective = &residual.loss + &Ball::from_rational(&at.penalty(), WIDTH);
+    Some(Evaluated { objective, gradient_norm: at.gradient_norm(&residual)?, residual: residual.m, at })
+}
+
+impl Evaluated<'_> {
+    /// A verified dual by the polar repair of the residual; `None` when it is not `good` or words do not do.
+    pub fn dual(&self, good: impl Fn(&Dual) -> bool) -> Option<Dual> {
+        dual::best(self.at.plain, &self.at, &self.residual, good)
+    }
 }
 
 impl<'a> Evaluation<'a> {
