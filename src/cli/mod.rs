@@ -49,7 +49,7 @@ enum Command {
     Hunt(hunt::Args),
     /// Solve and certify a grid of problems: resumable, in shards, with phase diagrams
     Sweep(sweep::Args),
-    /// Accuracy and speed of linear-algebra kernels, built-in or your own
+    /// Accuracy and speed of linear-algebra kernels, built-in or your own: their last bits may depend on --threads
     Kernels(kernels::Args),
 }
 

@@ -69,7 +69,12 @@ const DIM: usize = 30;
 ///
 /// Deterministic: the same bits on every machine.
 pub fn cases<T: Scalar>(operation: Operation, largest: usize) -> Vec<Case<T>> {
-    let mut list = List::<T> { operation, largest, cases: vec![] };
+    chosen(operation, &|_, size| size <= largest)
+}
+
+/// The cases whose name and size are wanted; the others are not made.
+pub(super) fn chosen<T: Scalar>(operation: Operation, wanted: &dyn Fn(&str, usize) -> bool) -> Vec<Case<T>> {
+    let mut list = List::<T> { operation, wanted, cases: vec![] };
     match operation {
         Operation::Gemm => products(&mut list),
         Operation::Cholesky => definite(&mut list),
@@ -81,13 +86,13 @@ pub fn cases<T: Scalar>(operation: Operation, largest: usize) -> Vec<Case<T>> {
     list.cases
 }
 
-struct List<T> {
+struct List<'a, T> {
     operation: Operation,
-    largest: usize,
+    wanted: &'a dyn Fn(&str, usize) -> bool,
     cases: Vec<Case<T>>,
 }
 
-impl<T: Scalar> List<T> {
+impl<T: Scalar> List<'_, T> {
     /// Adds a case of matrix A, and for linear systems two random right-hand sides.
     fn one(&mut self, family: &str, size: usize, make: impl FnOnce(&mut Maker) -> Matrix) {
         let with_sides = self.operation == Operation::Solve;
@@ -99,10 +104,10 @@ impl<T: Scalar> List<T> {
     }
 
     fn pair(&mut self, family: &str, size: usize, make: impl FnOnce(&mut Maker) -> (Matrix, Option<Matrix>)) {
-        if size > self.largest {
+        let name = format!("{}-{family}-{size}", self.operation.name());
+        if !(self.wanted)(&name, size) {
             return;
         }
-        let name = format!("{}-{family}-{size}", self.operation.name());
         let hash = Sha256::digest(name.as_bytes());
         let seed = hash.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
         let (a, b) = make(&mut Maker::new(T::PRECISION + GUARD_BITS, seed));
@@ -141,7 +146,7 @@ impl<T: Scalar> List<T> {
     }
 }
 
-fn products<T: Scalar>(list: &mut List<T>) {
+fn products<T: Scalar>(list: &mut List<'_, T>) {
     for n in SIZES {
         list.pair("random", n, |m| (m.random(n, n), Some(m.random(n, n))));
     }
@@ -181,7 +186,7 @@ fn products<T: Scalar>(list: &mut List<T>) {
     list.pair("large-logits", n, |m| (m.random(k, d), Some(m.random(d, n))));
 }
 
-fn definite<T: Scalar>(list: &mut List<T>) {
+fn definite<T: Scalar>(list: &mut List<'_, T>) {
     for n in SIZES {
         list.one("random", n, |m| m.definite(n));
     }
@@ -224,7 +229,7 @@ fn ridge(m: &mut Maker, lambda: f64) -> Matrix {
 }
 
 /// Rectangular matrices: QR and singular values.
-fn general<T: Scalar>(list: &mut List<T>) {
+fn general<T: Scalar>(list: &mut List<'_, T>) {
     for n in SIZES {
         list.one("random", n, |m| m.random(n, n));
     }
@@ -257,7 +262,7 @@ fn general<T: Scalar>(list: &mut List<T>) {
     list.one("large-features", n, |m| m.random(n, d));
 }
 
-fn symmetric<T: Scalar>(list: &mut List<T>) {
+fn symmetric<T: Scalar>(list: &mut List<'_, T>) {
     for n in SIZES {
         list.one("random", n, |m| m.symmetric(n));
     }
@@ -294,7 +299,7 @@ fn symmetric<T: Scalar>(list: &mut List<T>) {
     list.one("large-etf-gram", n, |m| m.simplex(n, n));
 }
 
-fn systems<T: Scalar>(list: &mut List<T>) {
+fn systems<T: Scalar>(list: &mut List<'_, T>) {
     for n in SIZES {
         list.one("random", n, |m| m.random(n, n));
     }

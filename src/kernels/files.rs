@@ -12,7 +12,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Case, Entry, Operation, Outcome, cases, reference::reference, suite::outcome};
+use super::{
+    Case, Entry, Operation, Outcome,
+    cases::{cases, chosen},
+    reference::reference,
+    suite::outcome,
+};
 use crate::problem::{PointError, npz, write_new};
 
 /// The format of the manifest.
@@ -96,27 +101,26 @@ pub fn judge(folder: &Path, operations: &[Operation], step: &(dyn Fn() + Sync)) 
         return Err(refuse(format!("format is {}, not \"{FORMAT}\"", manifest["format"])));
     }
     let listed = manifest["cases"].as_array().ok_or_else(|| refuse("`cases` is not a list".into()))?;
-    let known: Vec<Case<f64>> = operations.iter().flat_map(|&o| cases::<f64>(o, usize::MAX)).collect();
     let others = |name: &str| Operation::ALL.iter().any(|o| !operations.contains(o) && name.starts_with(&format!("{}-", o.name())));
-    let mut chosen: Vec<&Case<f64>> = vec![];
+    let mut names: Vec<&str> = vec![];
     for item in listed {
         let name = item["case"].as_str().ok_or_else(|| refuse("a case has no name".into()))?;
-        if others(name) {
-            continue;
+        if names.contains(&name) {
+            return Err(refuse(format!("case `{name}` stands twice")));
         }
-        let case = known.iter().find(|c| c.name == name).ok_or_else(|| refuse(format!("no case `{name}`")))?;
+        names.push(name);
+    }
+    let cases: Vec<Case<f64>> = operations.iter().flat_map(|&o| chosen(o, &|name, _| names.contains(&name))).collect();
+    for (item, name) in listed.iter().zip(names).filter(|(_, name)| !others(name)) {
+        let case = cases.iter().find(|c| c.name == name).ok_or_else(|| refuse(format!("no case `{name}`")))?;
         if item["sha256"].as_str() != Some(digest(case).as_str()) {
             return Err(refuse(format!("case `{name}` is not the one this version has; emit the cases again")));
         }
-        if chosen.iter().any(|c| c.name == name) {
-            return Err(refuse(format!("case `{name}` stands twice")));
-        }
-        chosen.push(case);
     }
-    if chosen.is_empty() {
+    if cases.is_empty() {
         return Err(refuse("no case to judge".into()));
     }
-    let judged = |case: &&Case<f64>| {
+    let judged = |case: &Case<f64>| {
         let result = read_outputs(folder, case);
         let outcome = match result {
             Ok(outputs) => outcome(case, &reference(case), Ok(outputs)),
@@ -125,7 +129,7 @@ pub fn judge(folder: &Path, operations: &[Operation], step: &(dyn Fn() + Sync)) 
         step();
         Entry::new(JUDGED, case, outcome)
     };
-    Ok(chosen.par_iter().map(judged).collect())
+    Ok(cases.par_iter().map(judged).collect())
 }
 
 fn read_outputs(folder: &Path, case: &Case<f64>) -> Result<Vec<Mat<f64>>, String> {

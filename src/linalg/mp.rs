@@ -12,7 +12,7 @@ impl<const P: u32> AsFloat for Mp<P> {
     }
 }
 
-/// `A B` at `P` bits, from the product with error bounds ([`product`](super::product::product)).
+/// `A B` at `P` bits, from the product with error bounds ([`product`]).
 ///
 /// Shapes: A is m × k, B is k × n. An entry of which that product knows nothing (it meets a NaN or an infinity) is NaN.
 ///

@@ -31,7 +31,7 @@
 //! - `imbalance` with `minority`: the last `minority` of the classes have ⌊per_class / imbalance⌋ samples, the others `per_class`, exactly;
 //! - `seed`: of random starts.
 //!
-//! [`run`] keeps a journal, one checksummed line for each finished instance, so that a run killed at any moment continues where it was;
+//! [`run()`] keeps a journal, one checksummed line for each finished instance, so that a run killed at any moment continues where it was;
 //! [`merge`] joins shards. [`diagrams`] compares what was measured with what theory says.
 
 mod axis;

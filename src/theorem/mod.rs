@@ -45,7 +45,7 @@ pub struct Theorem {
 /// The strongest evidence behind a theorem's claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// The statement is proved for all sizes by Coq lemmas ([`formal`]); the instances' numbers are certified as below.
+    /// The statement is proved for all sizes by Coq lemmas ([`formal()`]); the instances' numbers are certified as below.
     MachineChecked,
     /// Rigorous enclosures, and certificates that the independent checker accepts.
     Certified,

@@ -12,7 +12,7 @@ pub struct PrecisionError {
     pub bits: u32,
 }
 
-/// Evaluates an expression with the constant `P` set to the smallest of [`PRECISIONS`](crate::scalar::PRECISIONS) that has at least
+/// Evaluates an expression with the constant `P` set to the smallest of [`PRECISIONS`] that has at least
 /// the bits asked for.
 ///
 /// The value is `Ok(expression)`, or `Err(PrecisionError)` above 4096 bits. The expression is compiled once for each precision.

@@ -45,7 +45,7 @@ impl Linearised {
         Some(Linearised { gradient, curvature: Curvature::Softmax { p } })
     }
 
-    /// z ← N ∇²L(Z)[z], rounded to the grid of z, from what the point is on the grid 2^coarse.
+    /// z ← N ∇²L(Z)\[z\], rounded to the grid of z, from what the point is on the grid 2^coarse.
     pub fn apply(&self, plain: &Plain, z: &mut Dyadic, coarse: i32) {
         let cut = |x: &Dyadic| x.clone().rounded_below(coarse);
         match &self.curvature {
