@@ -365,8 +365,9 @@ mod tests {
     #[test]
     fn blocks_of_any_size_make_up_the_product() {
         for (m, k, n) in [(1, 1, 1), (70, 9, 50), (300, 3, 33), (5, 0, 4), (37, 40, 1)] {
-            let entry =
-                |i: usize, j: usize| (Integer::from(i * 31 + j * 17 + 1) << (60 + (i + j) % 90)) * if (i + j) % 3 == 0 { -1 } else { 1 };
+            let entry = |i: usize, j: usize| {
+                (Integer::from(i * 31 + j * 17 + 1) << (60 + (i + j) % 90)) * if (i + j).is_multiple_of(3) { -1 } else { 1 }
+            };
             let (a, b) = (Mat::from_fn(m, k, entry), Mat::from_fn(k, n, entry));
             let exact = |i: usize, j: usize| (0..k).map(|t| Integer::from(&a[(i, t)] * &b[(t, j)])).sum::<Integer>();
             let (x, y) = (Integers::new(a.as_ref()), Integers::new(b.as_ref()));
