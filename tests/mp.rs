@@ -276,7 +276,7 @@ fn kernels_at_256_bits() {
 
 #[test]
 fn kernels_at_512_bits() {
-    kernels::<512>(50, 100);
+    kernels::<512>(30, 100);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn kernels_at_1024_bits() {
 
 #[test]
 fn kernels_at_2048_bits() {
-    kernels::<2048>(30, 50);
+    kernels::<2048>(20, 50);
 }
 
 #[test]

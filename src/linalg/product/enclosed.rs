@@ -133,7 +133,7 @@ impl Midpoint {
         let count = (prec as usize).div_ceil(64);
         let fill = |limbs: &mut [u64]| {
             let filled = fill(limbs);
-            let regular = limbs[count - 1] >> 63 == 1 && limbs[0] << (prec - 1) % 64 << 1 == 0;
+            let regular = limbs[count - 1] >> 63 == 1 && limbs[0] << ((prec - 1) % 64) << 1 == 0;
             assert!(filled.is_none() || regular);
             filled
         };

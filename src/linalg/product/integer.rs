@@ -6,13 +6,13 @@ use rug::{Integer, integer::Order, ops::NegAssign};
 
 use super::{Grid, cost, entry::Limbs, residues, slices};
 
-struct Integers<'a> {
+pub(super) struct Integers<'a> {
     mat: MatRef<'a, Integer>,
     width: u64,
 }
 
 impl<'a> Integers<'a> {
-    fn new(mat: MatRef<'a, Integer>) -> Self {
+    pub fn new(mat: MatRef<'a, Integer>) -> Self {
         let width = mat.col_iter().flat_map(|c| c.iter().map(Integer::significant_bits)).max().unwrap_or(0);
         Integers { mat, width: u64::from(width) }
     }

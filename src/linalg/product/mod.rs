@@ -17,6 +17,7 @@ mod direct;
 mod enclosed;
 mod entry;
 mod integer;
+mod primes;
 mod residues;
 mod scale;
 mod slices;

@@ -19,15 +19,15 @@ use super::{
     carry::{Carry, LANES, SHIFT},
     chunks, cost, each,
     entry::{Bound, Digits, bit_length, digit_count, window},
-    tiles,
+    primes, tiles,
 };
 
 /// Reduced values are at most this before a reduction: see [`reduce`].
-const REDUCIBLE: u64 = (1 << 53) - (1 << 28);
+pub(super) const REDUCIBLE: u64 = (1 << 53) - (1 << 28);
 /// Inner indices in one product of doubles before its result is reduced.
-const INNER: usize = 2048;
+pub(super) const INNER: usize = 2048;
 /// Moduli stay below this: residues |r| <= (m + 3)/2 <= 2^24 are exact in single precision.
-const LARGEST: u64 = (1 << 25) - 4;
+pub(super) const LARGEST: u64 = (1 << 25) - 4;
 
 pub(super) struct Plan {
     inner: usize,
@@ -95,6 +95,19 @@ impl Plan {
         a: &impl Grid,
         b: &impl Grid,
         parallel: bool,
+        out: (MatMut<'_, R>, MatMut<'_, S>),
+        finish: impl Fn((usize, usize), &[u64], bool, i64, (&mut R, &mut S)) + Sync,
+    ) {
+        self.run_within((ROWS_BYTES, PANEL_BYTES), a, b, parallel, out, finish);
+    }
+
+    /// [`Plan::run`] with so many bytes for the residues of rows of A, and of a panel of B and of the product.
+    fn run_within<R: Send, S: Send>(
+        &self,
+        (rows_bytes, panel_bytes): (usize, usize),
+        a: &impl Grid,
+        b: &impl Grid,
+        parallel: bool,
         (mut first, mut second): (MatMut<'_, R>, MatMut<'_, S>),
         finish: impl Fn((usize, usize), &[u64], bool, i64, (&mut R, &mut S)) + Sync,
     ) {
@@ -105,8 +118,8 @@ impl Plan {
         }
         let tables = Tables::new(self);
         let even = |total: usize, most: usize| total.div_ceil(total.div_ceil(most.clamp(1, total)));
-        let height = even(m, ROWS_BYTES / (4 * k * h).max(1));
-        let width = even(n, (PANEL_BYTES / (4 * height.max(k) * h)).max(LEAST_PANEL));
+        let height = even(m, rows_bytes / (4 * k * h).max(1));
+        let width = even(n, (panel_bytes / (4 * height.max(k) * h)).max(LEAST_PANEL));
         let (mut rows, mut cols, mut sums) = (vec![0.0; height * k * h], vec![0.0; k * width * h], vec![0.0; height * width * h]);
         for top in (0..m).step_by(height) {
             let height = height.min(m - top);
@@ -344,75 +357,30 @@ fn inverse(x: u64, m: u64) -> u64 {
     s.0.rem_euclid(m as i64) as u64
 }
 
-/// Primes to use as moduli.
-mod primes {
-    use std::sync::OnceLock;
+#[cfg(test)]
+mod tests {
+    use super::{super::integer::Integers, *};
 
-    use super::{INNER, LARGEST, REDUCIBLE};
-
-    /// Primes downwards from `largest`.
-    pub struct Table {
-        pub largest: u64,
-        pub primes: Vec<u32>,
-        /// Lower bounds of log2 of the product of the primes so far.
-        pub bits: Vec<f64>,
-    }
-
-    /// Enough for a product of 2^15 bits.
-    const COUNT: usize = 2048;
-    const LEVELS: usize = INNER.ilog2() as usize + 1;
-
-    /// Primes m with 2^l ((m + 3)/2)² + (m + 3)/2 <= `REDUCIBLE`, l = ⌈log2 k⌉: a product of inner dimension k and a reduced sum before it.
-    pub fn below_bound(k: usize) -> &'static Table {
-        static TABLES: [OnceLock<Table>; LEVELS] = [const { OnceLock::new() }; LEVELS];
-        let level = k.next_power_of_two().ilog2() as usize;
-        TABLES[level].get_or_init(|| {
-            let terms = (1u64 << level) + 1;
-            Table::new((2 * (REDUCIBLE / terms).isqrt() - 3).min(LARGEST))
-        })
-    }
-
-    impl Table {
-        fn new(largest: u64) -> Self {
-            // Sieve of Eratosthenes on the odd numbers of windows below `largest`.
-            const WINDOW: u64 = 1 << 16;
-            let root = largest.isqrt() as usize + 1;
-            let mut composite = vec![false; root + 1];
-            let mut small = vec![];
-            for p in 2..=root {
-                if !composite[p] {
-                    small.push(p as u64);
-                    (p * p..=root).step_by(p).for_each(|q| composite[q] = true);
-                }
+    /// One block or many, rows and columns that do not fill the last, and no inner index at all.
+    #[test]
+    fn blocks_of_any_size_make_up_the_product() {
+        for (m, k, n) in [(1, 1, 1), (70, 9, 50), (300, 3, 33), (5, 0, 4), (37, 40, 1)] {
+            let entry = |i: usize, j: usize| {
+                (Integer::from(i * 31 + j * 17 + 1) << (60 + (i + j) % 90)) * if (i + j).is_multiple_of(3) { -1 } else { 1 }
+            };
+            let (a, b) = (Mat::from_fn(m, k, entry), Mat::from_fn(k, n, entry));
+            let exact = |i: usize, j: usize| (0..k).map(|t| Integer::from(&a[(i, t)] * &b[(t, j)])).sum::<Integer>();
+            let (x, y) = (Integers::new(a.as_ref()), Integers::new(b.as_ref()));
+            let plan = Plan::new(k, 170, 170, None).expect("primes enough");
+            for bytes in [(1, 1), (20_000, 40_000), (ROWS_BYTES, PANEL_BYTES)] {
+                let (mut product, mut units) = (Mat::from_fn(m, n, |_, _| Integer::from(7)), Mat::from_fn(m, n, |_, _| 0u8));
+                plan.run_within(bytes, &x, &y, true, (product.as_mut(), units.as_mut()), |_, limbs, negative, low, (x, _)| {
+                    assert_eq!(low, 0);
+                    x.assign_digits(limbs, rug::integer::Order::Lsf);
+                    *x *= if negative { -1 } else { 1 };
+                });
+                assert!((0..m).all(|i| (0..n).all(|j| product[(i, j)] == exact(i, j))), "{m} x {k} x {n}, {bytes:?} bytes");
             }
-            let mut primes = Vec::with_capacity(COUNT);
-            let mut high = largest + 1;
-            while primes.len() < COUNT {
-                let low = high - WINDOW;
-                let mut composite = vec![false; WINDOW as usize];
-                for &p in &small {
-                    let first = low.next_multiple_of(p).max(p * p);
-                    (first..high).step_by(p as usize).for_each(|q| composite[(q - low) as usize] = true);
-                }
-                primes.extend((low..high).rev().filter(|q| !composite[(q - low) as usize]).map(|q| q as u32));
-                high = low;
-            }
-            primes.truncate(COUNT);
-            // Each logarithm is off by less than 2^−47; 2^−30 covers that and the sums.
-            let bits = primes
-                .iter()
-                .scan(0.0, |sum, &p| {
-                    *sum += f64::from(p).log2() - 2f64.powi(-30);
-                    Some(*sum)
-                })
-                .collect();
-            Table { largest, primes, bits }
-        }
-
-        /// The least number of primes whose product is at least 2^bits.
-        pub fn least_count(&self, bits: u64) -> Option<usize> {
-            let count = self.bits.partition_point(|&b| b < bits as f64) + 1;
-            (count <= COUNT).then_some(count)
         }
     }
 }
