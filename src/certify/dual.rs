@@ -10,7 +10,7 @@ use rug::{Float, Integer, Rational, float::Round};
 
 use super::factor::{CHOLESKY_MAX, psd_factor};
 use crate::linalg::thin_svd;
-use crate::problem::exact::{Plain, rows_times_rows, scaled};
+use crate::problem::exact::{Plain, SHARE, rows_times_rows, scaled};
 use crate::problem::{Bias, Dyadic};
 use crate::scalar::Ball;
 
@@ -243,12 +243,12 @@ pub(super) fn given(plain: &Plain, r: Dyadic, shrink: u32, bits: u32) -> Option<
 
 /// R D, entries times class sizes.
 fn weighted(plain: &Plain, r: &Dyadic) -> Dyadic {
-    let m = r.m.par_iter().enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % r.cols])).collect();
+    let m = r.m.par_iter().with_min_len(SHARE).enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % r.cols])).collect();
     Dyadic { m, ..*r }
 }
 
 pub(super) fn round_shrunk(k: usize, r: &[Float], shrink: u32, exp: i32) -> Dyadic {
-    let m = r.par_iter().map(|x| {
+    let m = r.par_iter().with_min_len(SHARE).map(|x| {
         let scaled = Float::with_val(x.prec() + shrink + 8, x - Float::with_val(x.prec() + shrink + 8, x >> shrink)) >> exp;
         scaled.to_integer_round(Round::Nearest).map_or_else(Integer::new, |(m, _)| m)
     });
@@ -326,7 +326,7 @@ pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
             let row = r.m[i * c..(i + 1) * c].iter().zip(&plain.counts);
             row.fold(Integer::new(), |sum, (x, &count)| sum + Integer::from(x.square_ref()) * count)
         };
-        let squares: Integer = (0..k).into_par_iter().map(row).sum();
+        let squares: Integer = (0..k).into_par_iter().with_min_len(SHARE / k).map(row).sum();
         let mut trace = Integer::new();
         for j in 0..c {
             trace += plain.tags[j].iter().map(|&i| Integer::from(&r.m[i * c + j] * plain.counts[j])).sum::<Integer>();
@@ -351,7 +351,7 @@ pub(super) fn lower_bound(plain: &Plain, r: &Dyadic, precision: u32) -> Ball {
         }
         entropy
     };
-    let columns: Vec<Float> = (0..c).into_par_iter().map(column).collect();
+    let columns: Vec<Float> = (0..c).into_par_iter().with_min_len(SHARE / 16 / k).map(column).collect();
     let mut total = Float::new(precision);
     for (entropy, &count) in columns.iter().zip(&plain.counts) {
         total += Float::with_val(precision, entropy * count);

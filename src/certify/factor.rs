@@ -6,7 +6,7 @@ use rug::{Float, Integer, Rational, float::Round};
 
 use crate::linalg::eigh;
 use crate::problem::Dyadic;
-use crate::problem::exact::rows_times_rows;
+use crate::problem::exact::{SHARE, rows_times_rows};
 
 /// Above this many classes the proof factor comes from a double-precision eigendecomposition, below from a Cholesky
 /// factorization at a precision that makes its rounding invisible.
@@ -37,7 +37,7 @@ pub(super) fn dominant(diagonal: &[Rational], gram: &Dyadic, l: &Dyadic) -> bool
         a = a.aligned(-64);
         exp = -64;
     }
-    (0..k).into_par_iter().all(|i| {
+    (0..k).into_par_iter().with_min_len(SHARE / k).all(|i| {
         let row = &a.m[i * k..(i + 1) * k];
         let mut off = Integer::new();
         for (_, x) in row.iter().enumerate().filter(|&(j, _)| j != i) {

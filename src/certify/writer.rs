@@ -7,6 +7,7 @@ use rug::{Float, Integer, Rational};
 use sha2::{Digest, Sha256};
 
 use super::Bounds;
+use crate::problem::exact::SHARE;
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 
@@ -53,7 +54,7 @@ impl Writer {
             line
         };
         if x.cols > 0 {
-            let lines: Vec<String> = x.m.par_chunks(x.cols).map(line).collect();
+            let lines: Vec<String> = x.m.par_chunks(x.cols).with_min_len(SHARE / x.cols).map(line).collect();
             lines.iter().for_each(|line| self.text.push_str(line));
         }
     }

@@ -137,7 +137,7 @@ impl Dyadic {
     pub(crate) fn aligned(mut self, exp: i32) -> Dyadic {
         let shift = (self.exp - exp) as u32;
         if shift > 0 {
-            self.m.par_iter_mut().for_each(|x| *x <<= shift);
+            self.m.par_iter_mut().with_min_len(SHARE).for_each(|x| *x <<= shift);
         }
         self.exp = exp;
         self
@@ -150,7 +150,7 @@ impl Dyadic {
         }
         let shift = (exp - self.exp) as u32;
         let half = Integer::from(1) << (shift - 1);
-        let m = self.m.into_par_iter().map(|x| (x + &half) >> shift).collect();
+        let m = self.m.into_par_iter().with_min_len(SHARE).map(|x| (x + &half) >> shift).collect();
         Dyadic { exp, m, ..self }
     }
 
@@ -172,6 +172,9 @@ impl Dyadic {
         Some((small, max))
     }
 }
+
+/// Entries of a matrix for one thread at the least: with fewer, waking another takes longer than the work.
+pub(crate) const SHARE: usize = 1 << 11;
 
 /// Entries summed by one thread at a time.
 pub(super) const CHUNK: usize = 1 << 14;

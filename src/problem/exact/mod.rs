@@ -3,5 +3,5 @@
 mod arithmetic;
 mod state;
 
-pub(crate) use arithmetic::{Plain, PlainError, difference, logits, rows_times_rows, scaled};
+pub(crate) use arithmetic::{Plain, PlainError, SHARE, difference, logits, rows_times_rows, scaled};
 pub(crate) use state::{State, weighted_squares};

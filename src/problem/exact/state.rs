@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use rug::{Assign, Float, Integer, Rational, float::Round};
 
-use super::arithmetic::{CHUNK, Plain, directional_logits, logits, rows_times_rows, scaled};
+use super::arithmetic::{CHUNK, Plain, SHARE, directional_logits, logits, rows_times_rows, scaled};
 use crate::problem::{Dyadic, ExactPoint};
 use crate::scalar::Ball;
 
@@ -141,7 +141,7 @@ impl<'a> State<'a> {
         // Targets within half a unit; one-hot ones exactly.
         let target = |hit| self.grid_target(hit);
         let (peak, floor) = (target(true), target(false));
-        let m = (0..k * n).into_par_iter().map(|t| (t / n, t % n)).map(|(c, i)| {
+        let m = (0..k * n).into_par_iter().with_min_len(SHARE).map(|t| (t / n, t % n)).map(|(c, i)| {
             // Relative error below 2^-bits of a number at most m, plus half a unit from rounding: within m + 1 units with the target's
             // half.
             let group = self.plain.label[i];
