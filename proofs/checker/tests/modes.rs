@@ -5,6 +5,13 @@ mod common;
 use common::*;
 use ufm_check::{Kind, Outcome, check};
 
+/// How far from a squared singular value a claim is made: Jacobi's eigenvalues of matrices of size up to 60 and norm below 100 err by less than 1e-12.
+const FINE: f64 = 1e-9;
+/// How far from the bound: moving singular values by what FINE moves them changes it less, √FINE at a value of zero included.
+const COARSE: f64 = 1e-5;
+/// Squares below this are the zero of a free bias, which cannot be claimed lower.
+const ZERO: f64 = 1e-6;
+
 /// Eigenvalues of diag(n) - c n nᵀ/N, descending, by Jacobi rotations in double precision.
 fn eigenvalues(counts: &[usize], c: f64) -> Vec<f64> {
     let (k, total) = (counts.len(), counts.iter().sum::<usize>() as f64);
@@ -63,13 +70,13 @@ fn singular_values_are_sharp() {
         let m = n * (float(&case.lambda(0)) * float(&case.lambda(1))).sqrt();
         let bound = (squares.iter().sum::<f64>() - s.iter().map(|s| (s - m).max(0.0).powi(2)).sum::<f64>()) / (2.0 * n);
         let off = |by: f64| s.iter().map(|s| (s * s + by).max(0.0).sqrt()).collect::<Vec<_>>();
-        let (fine, coarse) = (1e-9, 1e-5);
+        let (fine, coarse) = (FINE, COARSE);
         let text = at_origin(&case, &off(fine), m - fine, bound - coarse);
         assert_eq!(verified(&case, &text).kind, Kind::Gap, "{counts:?} {bias}");
         // W, H and b come first.
         let first = 4 + 1 + k + 1 + dim + if bias == "none" { 0 } else { 1 + k } + 1;
         for i in 0..s.len() {
-            if squares[i] < 1e-6 {
+            if squares[i] < ZERO {
                 continue;
             }
             let mut low = off(fine);
@@ -77,7 +84,7 @@ fn singular_values_are_sharp() {
             assert_eq!(refused_at(&case, &at_origin(&case, &low, m - fine, bound - coarse)), first + 1 + i, "{counts:?} {bias} {i}");
             low[i] = -low[i];
             assert_eq!(refused_at(&case, &at_origin(&case, &low, m - fine, bound - coarse)), first + 1 + i);
-            let copy = counts.iter().any(|&n| (n as f64 - squares[i]).abs() < 1e-9);
+            let copy = counts.iter().any(|&n| (n as f64 - squares[i]).abs() < FINE);
             *(if copy { &mut copies } else { &mut roots }) += 1;
         }
         let m_line = first + s.len() + 2;
@@ -133,7 +140,7 @@ fn hostile() {
     // Different sizes, a free bias and a precision at which their roots would take minutes.
     let counts: Vec<usize> = (1..=60).collect();
     let case = Case::new("mse", "free", &counts, 60, ["0.01", "0.01", "1"]);
-    let s: Vec<f64> = eigenvalues(&counts, 1.0).iter().map(|x| (x + 1e-6).max(0.0).sqrt()).collect();
+    let s: Vec<f64> = eigenvalues(&counts, 1.0).iter().map(|x| (x + ZERO).max(0.0).sqrt()).collect();
     let text = at_origin(&case, &s, 0.0, -1e-3).replace("precision 100", "precision 100000");
     assert!(matches!(check(case.toml().as_bytes(), text.as_bytes()), Outcome::Unsupported(_)));
     verified(&case, &text.replace("precision 100000", "precision 74000"));

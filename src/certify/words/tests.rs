@@ -9,6 +9,16 @@ use crate::solve::{SolveOptions, minimise};
 
 /// Bits of the references.
 const FINE: u32 = 400;
+/// Width of the objective, relative to one or its size: MSE's residual stands on the grid 2^-60 and has norm at most √(K N), softmax's sums on
+/// ulps of 2^-63 times K.
+const OBJECTIVE_WIDTH: f64 = 1e-15;
+/// Width of the gradient norm: absolute, from the same grids, and relative, the 2^-30 granted to sums of squares on both sides.
+const GRADIENT_WIDTH: (f64, f64) = (1e-15, 1e-8);
+/// What entropies in fixed point lose: one unit of 2^-55 of the logarithm in each, times a mass of at most three here, and three units of 2^-60 for
+/// each smoothed target.
+const LOWER_LOSS: f64 = 1e-14;
+/// The gap at a minimiser to 1e-12 in the gradient, second order in it, with a shrink of 2^-44.
+const GAP: f64 = 1e-12;
 
 fn problems() -> Vec<String> {
     let labels = ["classes = 3\nper_class = 2", "class_counts = [4, 1, 2]", "classes = 2\nper_class = 1"];
@@ -58,24 +68,24 @@ fn agree_with_the_general_code() {
             let exact = state.objective();
             assert!(proof.objective.contains(&exact), "{file} {distance}: {:?} {exact:?}", proof.objective);
             let width = (proof.objective.upper() - proof.objective.lower()).to_f64();
-            assert!(width <= 1e-15 * exact.mid().to_f64().max(1.0), "{file} {distance}: {width}");
+            assert!(width <= OBJECTIVE_WIDTH * exact.mid().to_f64().max(1.0), "{file} {distance}: {width}");
             let (residual, units) = state.residual();
             let gradient = state.gradient_norm(&residual, units);
             assert!(proof.gradient_norm.contains(&gradient), "{file} {distance}: {:?} {gradient:?}", proof.gradient_norm);
             let width = (proof.gradient_norm.upper() - proof.gradient_norm.lower()).to_f64();
-            assert!(width <= 1e-15 + 1e-8 * gradient.upper().to_f64(), "{file} {distance}: {width}");
+            assert!(width <= GRADIENT_WIDTH.0 + GRADIENT_WIDTH.1 * gradient.upper().to_f64(), "{file} {distance}: {width}");
 
             let Some(Dual { r, l, lower }) = &proof.dual(|_| true) else { continue };
             proofs += 1;
             let again = dual::verify(&plain, r, 100).unwrap_or_else(|| panic!("{file} {distance}: dual"));
             assert!(lower.lower() <= again.lower.upper(), "{file} {distance}: {lower:?} {:?}", again.lower);
-            assert!((again.lower.upper() - lower.lower()).to_f64() <= 1e-14, "{file} {distance}: {lower:?} {:?}", again.lower);
+            assert!((again.lower.upper() - lower.lower()).to_f64() <= LOWER_LOSS, "{file} {distance}: {lower:?} {:?}", again.lower);
             let heavy = Dyadic { m: r.m.iter().enumerate().map(|(t, x)| Integer::from(x * plain.counts[t % r.cols])).collect(), ..*r };
             let radius = vec![plain.radius_squared(); plain.k];
             assert!(factor::dominant(&radius, &rows_times_rows(&heavy, r), l), "{file} {distance}: dominance");
             let gap = (proof.objective.upper() - lower.lower()).to_f64();
             assert!(gap >= 0.0);
-            minima += usize::from(gap <= 1e-12 && distance == 0);
+            minima += usize::from(gap <= GAP && distance == 0);
         }
     }
     // Everywhere but where a negative entry or a mode at its threshold is left to the general code.
