@@ -4,6 +4,7 @@ mod common;
 
 use std::time::Instant;
 
+use common::examples::examples;
 use common::*;
 use sha2::{Digest, Sha256};
 use ufm_check::{MAX_CERTIFICATE, MAX_PROBLEM, Outcome, check};
