@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::examples::examples;
 use common::*;
 use num_traits::Zero;
 use ufm_check::Kind;
